@@ -1,0 +1,139 @@
+//! The command line: arguments, where results go, exit codes.
+//!
+//! Results go to stdout or to files, everything else to stderr. Exit codes: 0 done, 1 something
+//! outside the input failed (a disk that is full), 2 bad input. A closed pipe is success.
+
+mod import;
+mod query;
+mod run;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::scenario::problem::Problems;
+use crate::scenario::{self, Loaded};
+
+/// The scenario that `stowplan run` runs when it is given none.
+pub const QUICKSTART: &str = include_str!("../scenarios/quickstart.yaml");
+
+/// Simulates clusters scheduled the way Amazon ECS places tasks.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario, print its results and write them to a directory
+    Run(run::Run),
+    /// Check scenarios and print everything that is wrong with them
+    Validate {
+        /// Scenario files
+        #[arg(required = true)]
+        scenarios: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of a scenario, for completion and checks in an editor
+    Schema,
+    /// Tell which container instances an expression of the cluster query language selects
+    Query(query::Query),
+    /// Turn a recorded workload into a scenario and a trace
+    #[command(subcommand)]
+    Import(import::Import),
+}
+
+/// Why a command did not do what it should.
+enum Failure {
+    /// The input is at fault: exit code 2.
+    Input(String),
+    /// Something else is: exit code 1.
+    Other(String),
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Failure::Input(problems.to_string())
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn run() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(run) => run.run(),
+        Command::Validate { scenarios } => validate(&scenarios),
+        Command::Schema => print(&scenario::schema()),
+        Command::Query(query) => query.run(),
+        Command::Import(import) => import.run(),
+    };
+    let (text, code) = match done {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Input(text)) => (text, 2),
+        Err(Failure::Other(text)) => (format!("error: {text}"), 1),
+    };
+    let mut errors = io::stderr().lock();
+    // Nobody is left to tell when stderr is closed too.
+    let _ = writeln!(errors, "{}", coloured(&text, io::stderr().is_terminal()));
+    ExitCode::from(code)
+}
+
+/// The text with every `error:` in red and every `help:` in cyan, on a terminal that wants colour.
+fn coloured(text: &str, terminal: bool) -> String {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if !terminal || !wanted {
+        return text.to_owned();
+    }
+    let lines = text.lines().map(|line| {
+        let line = line.strip_prefix("error:").map_or(line.to_owned(), |rest| {
+            format!("\x1b[1;31merror:\x1b[0m{rest}")
+        });
+        line.strip_prefix("  help:")
+            .map_or(line.clone(), |rest| format!("  \x1b[36mhelp:\x1b[0m{rest}"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Prints to stdout; that nobody reads it is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Other(format!("stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A scenario from a file, or the built-in one.
+fn load(path: Option<&Path>) -> Result<Loaded, Failure> {
+    Ok(match path {
+        Some(path) => scenario::load(path)?,
+        None => scenario::load_text("quickstart.yaml", QUICKSTART, Path::new(""))?,
+    })
+}
+
+fn validate(paths: &[PathBuf]) -> Result<(), Failure> {
+    let mut found = Vec::new();
+    let mut fine = Vec::new();
+    for path in paths {
+        match scenario::load(path) {
+            Ok(loaded) => fine.push(format!(
+                "{}: {}",
+                path.display(),
+                loaded.description_of_size()
+            )),
+            Err(problems) => found.extend(problems.into_vec()),
+        }
+    }
+    if !fine.is_empty() {
+        print(&fine.join("\n"))?;
+    }
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems::new(found).into())
+    }
+}

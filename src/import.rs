@@ -1,0 +1,6 @@
+//! Recorded workloads of others, turned into scenarios and traces.
+//!
+//! A conversion goes from text to text: it opens no file and prints nothing. It refuses what it does
+//! not understand, and accounts for whatever it leaves out or changes.
+
+pub mod openb;

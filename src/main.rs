@@ -1,0 +1,7 @@
+//! The `stowplan` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stowplan::cli::run()
+}

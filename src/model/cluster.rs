@@ -1,0 +1,340 @@
+//! A cluster: its container instances and what runs on them.
+
+use rustc_hash::FxHashMap;
+
+use super::arena::{Arena, AttributeId, GroupId, Id, InstanceId};
+use super::instance::{Description, Instance, InstanceStatus, Seen};
+use super::resources::{Demand, Resources};
+
+/// Container instances, task groups, and the counts that placement asks for.
+///
+/// Every change of an instance is noted in a log, so that whoever keeps an order of the instances
+/// (placement, metrics) can follow by looking only at what changed: [`Cluster::changes_since`].
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The cluster's name.
+    pub name: String,
+    descriptions: Arena<InstanceId, Description>,
+    instances: Arena<InstanceId, Instance>,
+    group_names: Vec<String>,
+    group_ids: FxHashMap<String, GroupId>,
+    group_spreads: Arena<GroupId, Vec<Spread>>,
+    tracked: Arena<AttributeId, Tracked>,
+    changes: ChangeLog,
+}
+
+/// The value that each instance has of one attribute.
+#[derive(Clone, Debug)]
+struct Tracked {
+    name: String,
+    values: FxHashMap<String, u32>,
+    value_of: Arena<InstanceId, Option<u32>>,
+}
+
+/// Tasks of one group by value of one attribute.
+#[derive(Clone, Debug)]
+struct Spread {
+    attribute: AttributeId,
+    counts: Vec<u32>,
+}
+
+/// Which instances changed, oldest first. Old entries are dropped once there are more of them than
+/// a reader would want to follow one by one.
+#[derive(Clone, Debug, Default)]
+struct ChangeLog {
+    dropped: u64,
+    entries: Vec<Change>,
+}
+
+/// A change of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// The group of the task that came or went; absent when the status changed.
+    pub group: Option<GroupId>,
+}
+
+impl Cluster {
+    /// An empty cluster.
+    pub fn new(name: impl Into<String>) -> Self {
+        Cluster {
+            name: name.into(),
+            descriptions: Arena::new(),
+            instances: Arena::new(),
+            group_names: Vec::new(),
+            group_ids: FxHashMap::default(),
+            group_spreads: Arena::new(),
+            tracked: Arena::new(),
+            changes: ChangeLog::default(),
+        }
+    }
+
+    /// Registers an instance. Its id tells its age and breaks ties: register in the order of
+    /// time, equal moments in the order that is to count.
+    pub fn register(
+        &mut self,
+        description: Description,
+        status: InstanceStatus,
+        connected: bool,
+    ) -> InstanceId {
+        let id = self
+            .instances
+            .push(Instance::new(&description, status, connected));
+        for tracked in self.tracked.ids().collect::<Vec<_>>() {
+            let value = self.tracked[tracked].intern(&description);
+            self.tracked[tracked].value_of.push(value);
+        }
+        self.descriptions.push(description);
+        self.note(id, None);
+        id
+    }
+
+    /// The state of every instance.
+    pub fn instances(&self) -> &Arena<InstanceId, Instance> {
+        &self.instances
+    }
+
+    /// What every instance registered.
+    pub fn descriptions(&self) -> &Arena<InstanceId, Description> {
+        &self.descriptions
+    }
+
+    /// An instance as the query language sees it.
+    pub fn seen(&self, id: InstanceId) -> Seen<'_> {
+        Seen {
+            description: &self.descriptions[id],
+            instance: &self.instances[id],
+            groups: &self.group_names,
+        }
+    }
+
+    /// The group of this name, made if it is new.
+    pub fn group(&mut self, name: &str) -> GroupId {
+        if let Some(id) = self.group_ids.get(name) {
+            return *id;
+        }
+        let id = self.group_spreads.push(Vec::new());
+        self.group_names.push(name.to_owned());
+        self.group_ids.insert(name.to_owned(), id);
+        id
+    }
+
+    /// Name of a group.
+    pub fn group_name(&self, group: GroupId) -> &str {
+        &self.group_names[group.index()]
+    }
+
+    /// Starts to count the tasks of `group` by the values of an attribute, for `spread`.
+    pub fn track(&mut self, group: GroupId, attribute: &str) -> AttributeId {
+        let id = self.track_attribute(attribute);
+        if self.group_spreads[group]
+            .iter()
+            .all(|spread| spread.attribute != id)
+        {
+            let tracked = &self.tracked[id];
+            let mut counts = vec![0; tracked.values.len()];
+            for (instance, state) in self.instances.iter() {
+                if let Some(value) = tracked.value_of[instance] {
+                    counts[value as usize] += state.tasks_of(group);
+                }
+            }
+            self.group_spreads[group].push(Spread {
+                attribute: id,
+                counts,
+            });
+        }
+        id
+    }
+
+    fn track_attribute(&mut self, name: &str) -> AttributeId {
+        if let Some((id, _)) = self
+            .tracked
+            .iter()
+            .find(|(_, tracked)| tracked.name == name)
+        {
+            return id;
+        }
+        let mut tracked = Tracked {
+            name: name.to_owned(),
+            values: FxHashMap::default(),
+            value_of: Arena::new(),
+        };
+        for (_, description) in self.descriptions.iter() {
+            let value = tracked.intern(description);
+            tracked.value_of.push(value);
+        }
+        self.tracked.push(tracked)
+    }
+
+    /// Number of the value that an instance has of a tracked attribute; none when it lacks it.
+    pub fn attribute_value(&self, attribute: AttributeId, instance: InstanceId) -> Option<u32> {
+        self.tracked[attribute].value_of[instance]
+    }
+
+    /// Tasks of `group` that are meant to run, over all instances with this value of the
+    /// attribute, whatever their status and room [U-04, U-05].
+    ///
+    /// # Panics
+    /// When the pair was never passed to [`Cluster::track`].
+    pub fn spread_count(&self, group: GroupId, attribute: AttributeId, value: u32) -> u32 {
+        let spread = self.group_spreads[group]
+            .iter()
+            .find(|spread| spread.attribute == attribute);
+        let spread = spread.expect("the group's tasks are counted by this attribute");
+        spread.counts.get(value as usize).copied().unwrap_or(0)
+    }
+
+    /// The tracked attribute of this name.
+    pub fn tracked(&self, name: &str) -> Option<AttributeId> {
+        self.tracked
+            .iter()
+            .find(|(_, tracked)| tracked.name == name)
+            .map(|(id, _)| id)
+    }
+
+    /// Puts a task on an instance: takes its resources, ports and GPU devices. Gives the devices as
+    /// bits: the first free ones in the order in which the instance registered them [U-15].
+    ///
+    /// # Panics
+    /// When the demand does not fit.
+    pub fn place(&mut self, id: InstanceId, demand: &Demand, group: GroupId) -> u64 {
+        let instance = &mut self.instances[id];
+        let need = instance.resources_for(demand);
+        instance.free = instance
+            .free
+            .checked_sub(&need)
+            .expect("a task is placed where it fits");
+        assert!(
+            instance.has_ports(&demand.ports),
+            "a task is placed where its ports are free"
+        );
+        for port in &demand.ports {
+            let at = instance.ports.partition_point(|taken| taken < port);
+            instance.ports.insert(at, *port);
+        }
+        let gpus = lowest_bits(instance.free_gpus, need.gpus);
+        instance.free_gpus &= !gpus;
+        instance.tasks += 1;
+        match instance
+            .groups
+            .iter_mut()
+            .find(|(known, _)| *known == group)
+        {
+            Some((_, count)) => *count += 1,
+            None => instance.groups.push((group, 1)),
+        }
+        self.count(id, group, |count| *count += 1);
+        self.note(id, Some(group));
+        gpus
+    }
+
+    /// Gives back what [`Cluster::place`] took.
+    ///
+    /// # Panics
+    /// When the task was not there.
+    pub fn release(&mut self, id: InstanceId, demand: &Demand, group: GroupId, gpus: u64) {
+        let instance = &mut self.instances[id];
+        let need = instance.resources_for(demand);
+        instance.free = instance.free.plus(&need);
+        assert!(
+            instance.capacity.fits(&instance.free),
+            "more is released than was taken"
+        );
+        assert!(instance.free_gpus & gpus == 0, "a GPU is released twice");
+        instance.free_gpus |= gpus;
+        for port in &demand.ports {
+            let at = instance
+                .ports
+                .binary_search(port)
+                .expect("a released port was taken");
+            instance.ports.remove(at);
+        }
+        instance.tasks -= 1;
+        let at = instance
+            .groups
+            .iter()
+            .position(|(known, _)| *known == group);
+        let at = at.expect("a released task was counted in its group");
+        instance.groups[at].1 -= 1;
+        if instance.groups[at].1 == 0 {
+            instance.groups.swap_remove(at);
+        }
+        self.count(id, group, |count| *count -= 1);
+        self.note(id, Some(group));
+    }
+
+    /// Sets an instance ACTIVE, DRAINING and so on, as UpdateContainerInstancesState does.
+    pub fn set_status(&mut self, id: InstanceId, status: InstanceStatus) {
+        self.instances[id].status = status;
+        self.note(id, None);
+    }
+
+    /// Resources of all registered instances together, in `u64` a resource: CPU, memory, GPUs, ENIs.
+    pub fn total(&self, of: impl Fn(&Instance) -> Resources) -> [u64; 4] {
+        let mut total = [0; 4];
+        for instance in self.instances.items() {
+            let resources = of(instance);
+            for (sum, part) in total.iter_mut().zip([
+                resources.cpu,
+                resources.memory,
+                resources.gpus,
+                resources.enis,
+            ]) {
+                *sum += u64::from(part);
+            }
+        }
+        total
+    }
+
+    /// A number that grows with every change of an instance.
+    pub fn version(&self) -> u64 {
+        self.changes.dropped + self.changes.entries.len() as u64
+    }
+
+    /// What changed since `version`, oldest first; `None` when that
+    /// is too long ago, so that the reader looks at all of them instead.
+    pub fn changes_since(&self, version: u64) -> Option<&[Change]> {
+        let skip = version.checked_sub(self.changes.dropped)?;
+        Some(&self.changes.entries[skip as usize..])
+    }
+
+    fn note(&mut self, instance: InstanceId, group: Option<GroupId>) {
+        let log = &mut self.changes;
+        let keep = 1024 + self.instances.len();
+        if log.entries.len() >= 2 * keep {
+            log.entries.drain(..keep);
+            log.dropped += keep as u64;
+        }
+        log.entries.push(Change { instance, group });
+    }
+
+    fn count(&mut self, instance: InstanceId, group: GroupId, change: impl Fn(&mut u32)) {
+        for spread in &mut self.group_spreads[group] {
+            if let Some(value) = self.tracked[spread.attribute].value_of[instance] {
+                let value = value as usize;
+                if spread.counts.len() <= value {
+                    spread.counts.resize(value + 1, 0);
+                }
+                change(&mut spread.counts[value]);
+            }
+        }
+    }
+}
+
+impl Tracked {
+    fn intern(&mut self, description: &Description) -> Option<u32> {
+        let value = description.attributes.get(&self.name)?;
+        let next = self.values.len() as u32;
+        Some(*self.values.entry(value.clone()).or_insert(next))
+    }
+}
+
+/// The `count` lowest bits that are set in `bits`.
+fn lowest_bits(bits: u64, count: u32) -> u64 {
+    let mut rest = bits;
+    for _ in 0..count {
+        rest &= rest.wrapping_sub(1);
+    }
+    bits & !rest
+}

@@ -1,0 +1,190 @@
+//! A container instance: what it registered, what is free on it, which tasks it carries.
+
+use std::collections::BTreeMap;
+
+use super::arena::GroupId;
+use super::resources::{Demand, HostPort, Resources};
+use crate::query::Candidate;
+
+/// Registration state of a container instance. Only an ACTIVE one takes tasks.
+///
+/// Source: ECS API reference, ContainerInstance, `status`.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum InstanceStatus {
+    /// The trunk interface is being attached.
+    Registering,
+    /// Registration failed.
+    RegistrationFailed,
+    /// Normal: takes tasks while its agent is connected.
+    Active,
+    /// Takes no new tasks.
+    Draining,
+    /// Is being removed.
+    Deregistering,
+    /// Is no longer registered.
+    Inactive,
+}
+
+/// What does not change while the instance is registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Name in all outputs and in `startTask`: `<cluster>/<number>` unless the scenario names it.
+    pub name: String,
+    /// EC2 instance id, as the query language sees it; external instances have none.
+    pub ec2_instance_id: Option<String>,
+    /// EC2 instance type, when the scenario gave one.
+    pub instance_type: Option<String>,
+    /// All attributes, built-in and custom; the empty text stands for an attribute without value.
+    pub attributes: BTreeMap<String, String>,
+    /// Version of the agent, as the query language sees it.
+    pub agent_version: Option<String>,
+    /// Moment of registration in Unix seconds, as the query language sees it.
+    pub registered_at: i64,
+    /// Registered resources (ENIs: how many tasks may have one).
+    pub capacity: Resources,
+    /// Ports that were taken from the start, ascending.
+    pub reserved_ports: Vec<HostPort>,
+    /// On-demand price in micro-dollars an hour; absent when nobody gave one.
+    pub price: Option<u64>,
+}
+
+impl Description {
+    /// The zone the instance stands in: its attribute `ecs.availability-zone`.
+    pub fn zone(&self) -> Option<&str> {
+        self.attributes
+            .get("ecs.availability-zone")
+            .map(String::as_str)
+    }
+
+    /// Whether this is an external instance (ECS Anywhere): it takes EXTERNAL tasks only.
+    pub fn is_external(&self) -> bool {
+        self.attributes.contains_key("ecs.capability.external")
+    }
+}
+
+/// The changing state of a container instance. Read it freely; [`super::cluster::Cluster`] changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Registration state.
+    pub status: InstanceStatus,
+    /// Whether the agent is connected.
+    pub agent_connected: bool,
+    /// What remains of the registered resources.
+    pub free: Resources,
+    /// What was registered.
+    pub capacity: Resources,
+    /// Tasks placed here whose desired status is RUNNING.
+    pub tasks: u32,
+    /// GPU devices that are free: bit `n` is the device registered as number `n`.
+    pub free_gpus: u64,
+    /// Host ports that are taken, ascending; the reserved ones included.
+    pub ports: Vec<HostPort>,
+    /// How many of those tasks each group has here; no group stands with zero.
+    pub groups: Vec<(GroupId, u32)>,
+}
+
+/// Most GPUs an instance may have: they are one word of bits.
+pub const MAX_GPUS: u32 = 64;
+
+/// Most host ports that may be reserved on one instance, the agent's own included, TCP and UDP
+/// together. Source: ECS API reference, PortMapping.
+pub const MAX_RESERVED_PORTS: usize = 100;
+
+impl Instance {
+    /// A fresh instance without tasks.
+    ///
+    /// # Panics
+    /// With more than [`MAX_GPUS`] GPUs.
+    pub fn new(description: &Description, status: InstanceStatus, agent_connected: bool) -> Self {
+        let capacity = description.capacity;
+        assert!(
+            capacity.gpus <= MAX_GPUS,
+            "an instance has at most {MAX_GPUS} GPUs"
+        );
+        Instance {
+            status,
+            agent_connected,
+            free: capacity,
+            capacity,
+            tasks: 0,
+            free_gpus: if capacity.gpus == 64 {
+                u64::MAX
+            } else {
+                (1 << capacity.gpus) - 1
+            },
+            ports: description.reserved_ports.clone(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Whether it may take tasks now.
+    pub fn is_placeable(&self) -> bool {
+        self.status == InstanceStatus::Active && self.agent_connected
+    }
+
+    /// Tasks of `group` here that are meant to run.
+    pub fn tasks_of(&self, group: GroupId) -> u32 {
+        self.groups
+            .iter()
+            .find(|(id, _)| *id == group)
+            .map_or(0, |(_, count)| *count)
+    }
+
+    /// Whether none of `ports` is taken and all of them can be reserved.
+    pub fn has_ports(&self, ports: &[HostPort]) -> bool {
+        ports.is_empty()
+            || self.ports.len() + ports.len() <= MAX_RESERVED_PORTS
+                && ports
+                    .iter()
+                    .all(|port| self.ports.binary_search(port).is_err())
+    }
+
+    /// What `demand` takes here: `ALL` GPUs are as many as the instance has.
+    pub fn resources_for(&self, demand: &Demand) -> Resources {
+        let mut resources = demand.resources;
+        if demand.all_gpus {
+            resources.gpus = self.capacity.gpus.max(1);
+        }
+        resources
+    }
+}
+
+/// An instance as the query language looks at it.
+pub struct Seen<'a> {
+    /// What does not change.
+    pub description: &'a Description,
+    /// What does.
+    pub instance: &'a Instance,
+    /// Names of the groups of the cluster, by [`GroupId`].
+    pub groups: &'a [String],
+}
+
+impl Candidate for Seen<'_> {
+    fn agent_connected(&self) -> bool {
+        self.instance.agent_connected
+    }
+    fn agent_version(&self) -> Option<&str> {
+        self.description.agent_version.as_deref()
+    }
+    fn ec2_instance_id(&self) -> Option<&str> {
+        self.description.ec2_instance_id.as_deref()
+    }
+    fn registered_at(&self) -> Option<i64> {
+        Some(self.description.registered_at)
+    }
+    fn running_tasks_count(&self) -> u32 {
+        self.instance.tasks
+    }
+    fn any_group(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.instance
+            .groups
+            .iter()
+            .any(|(group, _)| test(&self.groups[group.0 as usize]))
+    }
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.description.attributes.get(name).map(String::as_str)
+    }
+}

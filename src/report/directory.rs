@@ -1,0 +1,89 @@
+//! The output directory: files that appear only when they are complete.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// A directory that is being filled. Nothing shows under its final name before [`Directory::publish`].
+#[derive(Debug)]
+pub struct Directory {
+    path: PathBuf,
+    files: Vec<(String, NamedTempFile)>,
+}
+
+/// A file of the directory, buffered.
+pub type File = BufWriter<fs::File>;
+
+impl Directory {
+    /// Makes the directory if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or written to, in words that name it and the remedy.
+    pub fn create(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        if path.exists() && !path.is_dir() {
+            return Err(format!(
+                "{shown}: is a file, not a directory; choose another with --out"
+            ));
+        }
+        let told = |error: io::Error| {
+            format!("{shown}: cannot write here: {error}; choose another directory with --out")
+        };
+        fs::create_dir_all(path).map_err(told)?;
+        NamedTempFile::new_in(path).map_err(told)?;
+        Ok(Directory {
+            path: path.to_owned(),
+            files: Vec::new(),
+        })
+    }
+
+    /// Opens a file that will be called `name`.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&mut self, name: &str) -> io::Result<File> {
+        let file = NamedTempFile::with_prefix_in(format!(".{name}-"), &self.path)?;
+        let writer = BufWriter::with_capacity(1 << 16, file.reopen()?);
+        self.files.push((name.to_owned(), file));
+        Ok(writer)
+    }
+
+    /// Writes a whole file that will be called `name`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.open(name)?;
+        file.write_all(bytes)?;
+        file.flush()
+    }
+
+    /// Gives every file its name. Their writers must have been flushed.
+    ///
+    /// # Errors
+    /// When a file cannot be renamed; those before it have their names then.
+    pub fn publish(self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for (name, file) in self.files {
+            let path = self.path.join(&name);
+            readable_by_all(file.as_file())?;
+            file.persist(&path).map_err(|error| error.error)?;
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+}
+
+/// Temporary files are made for their owner only; results are files like any other.
+#[cfg(unix)]
+fn readable_by_all(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! A scenario exactly as it is written in the file. The doc comments become the descriptions in the
+//! JSON Schema that `stowplan schema` prints.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::{RunTask, StartTask, TaskDefinition};
+use crate::model::instance::InstanceStatus;
+use crate::units::{Duration, MemorySize, Timestamp};
+use crate::workload::arrival::Arrivals;
+use crate::workload::distribution::{Distribution, Exits};
+
+/// A stowplan scenario: clusters, what may run on them, and who asks for what and when.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenario {
+    /// Name of the scenario; results go to `results/<name>` unless told otherwise.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// What the scenario is about.
+    pub description: Option<String>,
+    /// Seed of all random streams.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Date of the start of the run; with it times are written as dates. Without it a run starts on
+    /// Monday 00:00 UTC, and `registeredAt` in queries counts from 1970-01-01.
+    pub start_date: Option<Timestamp>,
+    /// The run stops here; without it, when all work has ended.
+    pub horizon: Option<Duration>,
+    /// Statistics begin here; 0s if left out.
+    pub warm_up: Option<Duration>,
+    /// A CSV file that extends or overrides the built-in catalogue of instance types; the path
+    /// counts from the scenario's own folder.
+    pub instance_types: Option<String>,
+    /// Subnets that `networkConfiguration` may name.
+    #[serde(default)]
+    pub subnets: Vec<Subnet>,
+    /// Clusters; at least one.
+    #[schemars(length(min = 1))]
+    pub clusters: Vec<Cluster>,
+    /// Task definitions, as RegisterTaskDefinition takes them.
+    #[serde(default)]
+    pub task_definitions: Vec<TaskDefinition>,
+    /// Who asks for what and when.
+    #[serde(default)]
+    pub workloads: Vec<Workload>,
+    /// Choices where AWS documents nothing.
+    #[serde(default)]
+    pub assumptions: Assumptions,
+}
+
+const fn default_seed() -> u64 {
+    1
+}
+
+/// A subnet.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subnet {
+    /// Its id.
+    pub subnet_id: String,
+    /// Its zone.
+    pub availability_zone: String,
+    /// Its VPC.
+    pub vpc_id: Option<String>,
+}
+
+/// An ECS cluster.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cluster {
+    /// Its name; `default` is the cluster of calls that name none.
+    #[serde(default = "default_cluster")]
+    pub cluster_name: String,
+    /// Its container instances.
+    #[serde(default)]
+    pub container_instances: Vec<ContainerInstances>,
+}
+
+fn default_cluster() -> String {
+    "default".to_owned()
+}
+
+/// One or more container instances that are alike.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerInstances {
+    /// How many.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub count: u32,
+    /// Name, for `startTask` and the outputs; with a count above 1 `-1`, `-2` and so on follow.
+    /// `<cluster>/<number>` if left out.
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// EC2 instance type, from the catalogue. Give this or `registeredResources`.
+    pub instance_type: Option<String>,
+    /// What the instances register. With `instanceType` it replaces what the catalogue says.
+    pub registered_resources: Option<RegisteredResources>,
+    /// Memory that the agent keeps back (ECS_RESERVED_MEMORY).
+    pub reserved_memory: Option<MemorySize>,
+    /// Zones that the instances take in turn.
+    #[schemars(length(min = 1))]
+    pub availability_zones: Option<Vec<String>>,
+    /// Attributes, custom ones and built-in ones to override; null for an attribute without value.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, Option<String>>,
+    /// EC2 instance id; made up if left out. With a count above 1 `-1`, `-2` and so on follow.
+    pub ec2_instance_id: Option<String>,
+    /// Registration state; ACTIVE if left out.
+    pub status: Option<InstanceStatus>,
+    /// Whether the agent is connected; true if left out.
+    pub agent_connected: Option<bool>,
+    /// Agent version, for queries.
+    pub agent_version: Option<String>,
+    /// Moment of registration, for queries and ties; the start of the run if left out.
+    pub registered_at: Option<Timestamp>,
+    /// Whether ENI trunking is on (account setting awsvpcTrunking).
+    #[serde(default)]
+    pub eni_trunking: bool,
+    /// TCP ports that the agent keeps back (ECS_RESERVED_PORTS); 22, 2375, 2376, 51678, 51679 if
+    /// left out.
+    pub reserved_ports: Option<Vec<u16>>,
+    /// UDP ports that the agent keeps back (ECS_RESERVED_PORTS_UDP); none if left out.
+    pub reserved_ports_udp: Option<Vec<u16>>,
+    /// On-demand price in US dollars an hour; from the catalogue if left out.
+    #[schemars(range(min = 0.0, max = 1_000_000.0))]
+    pub usd_per_hour: Option<f64>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// Resources that an instance registers, by ECS's names.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct RegisteredResources {
+    /// CPU units; 1024 are one vCPU.
+    #[schemars(range(max = 2_147_483_647))]
+    pub cpu: Option<u32>,
+    /// Memory in MiB.
+    #[schemars(range(max = 2_147_483_647))]
+    pub memory: Option<u32>,
+    /// Whole GPUs.
+    #[schemars(range(max = 64))]
+    pub gpu: Option<u32>,
+    /// Tasks with a network interface of their own (`awsvpc`).
+    #[schemars(range(max = 1_000))]
+    pub eni: Option<u32>,
+}
+
+/// A caller.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Workload {
+    /// Its name.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The RunTask request that it makes. Give this or `startTask`.
+    pub run_task: Option<RunTask>,
+    /// The StartTask request that it makes.
+    pub start_task: Option<StartTask>,
+    /// When it makes the request.
+    pub arrivals: Arrivals,
+    /// How the containers of its tasks behave, by container name. A container that is left out
+    /// runs until its task stops.
+    #[serde(default)]
+    pub containers: BTreeMap<String, Container>,
+    /// What it does about tasks that ECS does not place; `giveUp` if left out.
+    pub on_failure: Option<OnFailure>,
+}
+
+/// How a container behaves.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Container {
+    /// How long it runs once started; until its task stops if left out.
+    pub duration: Option<Distribution>,
+    /// How it exits; with code 0 if left out.
+    pub exits: Option<Exits>,
+    /// How long its image is pulled before it starts; no time if left out.
+    pub image_pull: Option<Distribution>,
+}
+
+/// What a caller does about tasks that ECS does not place.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum OnFailure {
+    /// Nothing: the tasks are never run.
+    GiveUp,
+    /// Asks again for the missing tasks, after growing delays.
+    Retry(Retry),
+    /// Keeps its requests in a queue and asks again whenever the cluster changes.
+    Queue(Discipline),
+}
+
+/// Asking again.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retry {
+    /// First delay; above 0s.
+    pub first: Duration,
+    /// By how much each delay is longer than the one before; 1 if left out.
+    #[schemars(range(min = 1.0, max = 1000.0))]
+    pub factor: Option<f64>,
+    /// The delay grows no further.
+    pub at_most: Option<Duration>,
+    /// Gives up this long after the first request; never if left out.
+    pub give_up_after: Option<Duration>,
+}
+
+/// Order of a caller's queue.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+pub enum Discipline {
+    /// First come, first served: nobody overtakes the head.
+    #[serde(rename = "x-fcfs")]
+    Fcfs,
+}
+
+/// Choices where AWS documents nothing, each with its default.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Assumptions {
+    /// Which of the instances goes first that the whole strategy chain leaves equal.
+    pub ties: Ties,
+    /// Whether StartTask checks the task definition's `memberOf` constraints.
+    pub start_task_member_of: StartTaskMemberOf,
+}
+
+/// The last tie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ties {
+    /// The instance that registered first.
+    #[default]
+    LowestId,
+    /// Any of them, with equal chance, from a stream of its own.
+    Random,
+}
+
+/// `memberOf` under StartTask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartTaskMemberOf {
+    /// Not checked: the caller is the scheduler.
+    #[default]
+    Ignored,
+    /// Checked like everything else.
+    Checked,
+}

@@ -1,0 +1,170 @@
+//! Who asks for what and when: workloads, and the submissions they make in the order of time.
+
+pub mod arrival;
+pub mod distribution;
+pub mod trace;
+
+use std::sync::Arc;
+
+use crate::model::arena::{Id, InstanceId, TemplateId, WorkloadId};
+use crate::rng::{Purpose, Streams};
+use crate::time::{SimDuration, SimTime};
+use arrival::{ArrivalProcess, ArrivalTimes};
+use distribution::{ExitSampler, Sampler};
+
+/// Most tasks that one call may ask for. Source: ECS API reference, RunTask.
+pub const MAX_COUNT: u64 = 10;
+
+/// A caller that makes requests of one kind.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Its name.
+    pub name: String,
+    /// What it calls.
+    pub call: Call,
+    /// When.
+    pub arrivals: Arrivals,
+    /// The containers of its tasks, in the order of the task definition.
+    pub containers: Vec<Container>,
+    /// What it does about tasks that ECS does not place.
+    pub on_failure: OnFailure,
+}
+
+/// The API call of a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// RunTask: ECS chooses the instances.
+    RunTask {
+        /// What to run; a trace may say otherwise row by row.
+        template: TemplateId,
+        /// How many, 1 to [`MAX_COUNT`].
+        count: u32,
+        /// Idempotency token: the same in every call of the workload.
+        client_token: Option<String>,
+    },
+    /// StartTask: the caller names the instances, one task on each.
+    StartTask {
+        /// What to run.
+        template: TemplateId,
+        /// Where, 1 to [`MAX_COUNT`] entries.
+        instances: Vec<Target>,
+    },
+}
+
+/// An instance that StartTask names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One that the cluster knows.
+    Known(InstanceId),
+    /// One that it does not: the answer is `MISSING`.
+    Unknown,
+}
+
+/// When a workload calls.
+#[derive(Clone, Debug)]
+pub enum Arrivals {
+    /// By an arrival process.
+    Process(ArrivalProcess),
+    /// As a trace has it, in order of time.
+    Trace(Arc<[Submission]>),
+}
+
+/// How the containers of a workload's tasks behave.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// Whether its exit stops the task.
+    pub essential: bool,
+    /// How long it runs once started; absent: until its task stops.
+    pub duration: Option<Sampler>,
+    /// How it exits.
+    pub exits: ExitSampler,
+    /// Reason of each of those exits, as a number into the world's reasons.
+    pub reasons: Vec<Option<u32>>,
+    /// How long its image is pulled; absent: it is there.
+    pub image_pull: Option<Sampler>,
+}
+
+/// What a caller does about tasks that were not placed. ECS itself does not retry RunTask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OnFailure {
+    /// Nothing: those tasks are never run.
+    GiveUp,
+    /// Asks again for what is missing, after a delay that grows.
+    Retry {
+        /// First delay.
+        first: SimDuration,
+        /// By how much each delay is longer than the one before.
+        factor: f64,
+        /// The delay grows no further.
+        at_most: SimDuration,
+        /// Gives up this long after the first request; absent: never.
+        give_up_after: Option<SimDuration>,
+    },
+    /// `x-fcfs`: keeps its requests in a first-come-first-served queue; the head asks again whenever
+    /// the cluster changes, and nobody overtakes it.
+    Queue,
+}
+
+/// One call of a workload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Submission {
+    /// When.
+    pub at: SimTime,
+    /// What to run, where it is not the workload's own.
+    pub template: Option<TemplateId>,
+    /// How many tasks, where it is not the workload's own number.
+    pub count: Option<u32>,
+    /// Run time of the tasks' first essential container, where the trace has recorded it.
+    pub duration: Option<SimDuration>,
+    /// Exit code of that container, where the trace has recorded it.
+    pub exit_code: Option<u8>,
+}
+
+impl Submission {
+    /// A call at `at` with nothing out of the ordinary.
+    pub const fn plain(at: SimTime) -> Self {
+        Submission {
+            at,
+            template: None,
+            count: None,
+            duration: None,
+            exit_code: None,
+        }
+    }
+}
+
+/// The submissions of one workload, in order of time.
+pub enum Submissions {
+    /// Drawn as they are asked for.
+    Process(ArrivalTimes),
+    /// Read off a trace.
+    Trace(Arc<[Submission]>, usize),
+}
+
+impl Workload {
+    /// Its submissions, from the beginning.
+    pub fn submissions(&self, id: WorkloadId, streams: &Streams) -> Submissions {
+        match &self.arrivals {
+            Arrivals::Process(process) => {
+                let stream = streams.stream(Purpose::Arrivals, id.index() as u64, 0);
+                Submissions::Process(process.times(stream))
+            }
+            Arrivals::Trace(rows) => Submissions::Trace(Arc::clone(rows), 0),
+        }
+    }
+}
+
+impl Iterator for Submissions {
+    type Item = Submission;
+
+    fn next(&mut self) -> Option<Submission> {
+        match self {
+            Submissions::Process(times) => times.next().map(Submission::plain),
+            Submissions::Trace(rows, next) => {
+                let row = rows.get(*next).copied();
+                *next += 1;
+                row
+            }
+        }
+    }
+}
