@@ -8,3 +8,4 @@ mod instructions;
 mod layers;
 mod openb;
 mod queueing;
+mod readme;
