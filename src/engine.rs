@@ -122,7 +122,12 @@ pub enum Occurrence<'a> {
         run_time: SimDuration,
     },
     /// A call with a known client token was answered with the tasks of the first such call.
-    Repeated(&'a PendingCall),
+    Repeated {
+        /// The call.
+        call: &'a PendingCall,
+        /// Whether it was noted as requested before, and waited.
+        waited: bool,
+    },
     /// A task was accepted and placed.
     Placed(&'a Task),
     /// A task began to run.
@@ -208,7 +213,8 @@ struct Engine<'r, R> {
     calls: Slots<PendingCall>,
     /// The calls that each workload keeps waiting under `x-fcfs`.
     queues: Arena<WorkloadId, VecDeque<Ref>>,
-    tokens: FxHashMap<(ClusterId, String), (WorkloadId, SimTime)>,
+    /// Which call a client token belongs to, and until when it is remembered.
+    tokens: FxHashMap<(ClusterId, String), (WorkloadId, u64, SimTime)>,
     now: SimTime,
     last_task: u64,
     events: u64,
@@ -280,7 +286,8 @@ impl<'r, R: Recorder> Engine<'r, R> {
     fn run(&mut self) {
         let mut due = Vec::new();
         while let Some(at) = self.calendar.next_time() {
-            if self.horizon.is_some_and(|horizon| at >= horizon) {
+            // Time ends somewhere: at its last moment everything would happen at once for ever.
+            if at >= self.horizon.unwrap_or(SimTime::MAX) {
                 break;
             }
             self.warm_up_until(at);
@@ -296,12 +303,16 @@ impl<'r, R: Recorder> Engine<'r, R> {
                 assert!(rounds < MOST_ROUNDS, "the events at {at} s never end");
             }
             self.recorder.settled(at, &self.world);
-            if self.is_stuck() {
+            if self.horizon.is_none() && self.is_stuck() {
                 break;
             }
         }
         self.now = self.horizon.unwrap_or(self.now);
         self.warm_up_until(self.now);
+        // A warm-up that outlasts the run leaves no time and nobody to measure.
+        if self.warm_up.take().is_some() {
+            self.recorder.warmed_up(self.now, &self.world);
+        }
     }
 
     fn warm_up_until(&mut self, at: SimTime) {
@@ -379,8 +390,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             refused_at: 0,
         };
         if self.is_repeated(&call) {
-            self.recorder
-                .record(self.now, Occurrence::Repeated(&call), &self.world);
+            self.repeated(&call, false);
             return;
         }
         self.recorder
@@ -397,34 +407,40 @@ impl<'r, R: Recorder> Engine<'r, R> {
         }
     }
 
-    /// Whether an equal call with the same client token was answered less than 24 hours ago with
+    /// Whether another call with the same client token was answered less than 24 hours ago with
     /// some task. Such a call starts nothing. Source: ECS API reference, RunTask, `clientToken`.
     fn is_repeated(&self, call: &PendingCall) -> bool {
-        let Call::RunTask {
-            client_token: Some(token),
-            ..
-        } = &self.workloads[call.workload].call
-        else {
+        let Some(token) = self.token(call) else {
             return false;
         };
-        let cluster = self.world.templates[call.template].cluster;
         self.tokens
-            .get(&(cluster, token.clone()))
-            .is_some_and(|(_, until)| self.now < *until)
+            .get(&token)
+            .is_some_and(|(workload, number, until)| {
+                (*workload, *number) != (call.workload, call.number) && self.now < *until
+            })
+    }
+
+    fn token(&self, call: &PendingCall) -> Option<(ClusterId, String)> {
+        match &self.workloads[call.workload].call {
+            Call::RunTask {
+                client_token: Some(token),
+                ..
+            } => Some((self.world.templates[call.template].cluster, token.clone())),
+            Call::RunTask { .. } | Call::StartTask { .. } => None,
+        }
     }
 
     fn remember_token(&mut self, call: &PendingCall) {
-        if let Call::RunTask {
-            client_token: Some(token),
-            ..
-        } = &self.workloads[call.workload].call
-        {
-            let cluster = self.world.templates[call.template].cluster;
-            self.tokens.insert(
-                (cluster, token.clone()),
-                (call.workload, self.now + TOKEN_LIFE),
-            );
+        if let Some(token) = self.token(call) {
+            let until = self.now + TOKEN_LIFE;
+            self.tokens
+                .insert(token, (call.workload, call.number, until));
         }
+    }
+
+    fn repeated(&mut self, call: &PendingCall, waited: bool) {
+        let occurrence = Occurrence::Repeated { call, waited };
+        self.recorder.record(self.now, occurrence, &self.world);
     }
 
     /// A caller asks again, or gives up.
@@ -436,6 +452,10 @@ impl<'r, R: Recorder> Engine<'r, R> {
             self.give_up(&call);
             return;
         }
+        if self.is_repeated(&call) {
+            self.repeated(&call, true);
+            return;
+        }
         if let Some(refusal) = self.ask(&mut call) {
             self.refused(call, &refusal);
         }
@@ -444,13 +464,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
     /// Asks ECS for the missing tasks of a call. Gives the reason when some stay missing.
     fn ask(&mut self, call: &mut PendingCall) -> Option<Refusal> {
         if call.targets.is_empty() {
-            self.run_task(call).then(|| {
-                let template = &self.world.templates[call.template];
-                scan::refusal(
-                    &self.world.clusters[template.cluster],
-                    &request(&self.world, call.template),
-                )
-            })
+            self.run_task(call).then(|| self.refusal(call))
         } else {
             self.start_task(call)
         }
@@ -515,6 +529,26 @@ impl<'r, R: Recorder> Engine<'r, R> {
         } else {
             self.hopeless += 1;
         }
+    }
+
+    /// Why the missing tasks of a call cannot be placed now.
+    fn refusal(&self, call: &PendingCall) -> Refusal {
+        if call.targets.is_empty() {
+            let template = &self.world.templates[call.template];
+            return scan::refusal(
+                &self.world.clusters[template.cluster],
+                &request(&self.world, call.template),
+            );
+        }
+        let mut refusal = Refusal::default();
+        for reason in call
+            .targets
+            .iter()
+            .filter_map(|target| self.judge(call.template, *target).err())
+        {
+            refusal.add(reason);
+        }
+        refusal
     }
 
     fn judge(&self, template: TemplateId, target: Target) -> Result<InstanceId, Reason> {
@@ -753,6 +787,12 @@ impl<'r, R: Recorder> Engine<'r, R> {
             return false;
         }
         let mut call = call.clone();
+        if self.is_repeated(&call) {
+            self.repeated(&call, true);
+            self.calls.remove(head);
+            self.queues[id].pop_front();
+            return true;
+        }
         let unplaced = self.ask_again(&mut call);
         call.refused_at = self.world.clusters[cluster].version();
         match self.calls.get_mut(head) {
@@ -790,8 +830,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         let mut waiting: Vec<PendingCall> = self.calls.iter().cloned().collect();
         waiting.sort_by_key(|call| (call.requested_at, call.workload, call.number));
         let waiting = waiting.into_iter().map(|call| {
-            let cluster = &self.world.clusters[self.world.templates[call.template].cluster];
-            let refusal = scan::refusal(cluster, &request(&self.world, call.template));
+            let refusal = self.refusal(&call);
             let run_time = self.missing_run_time(&call);
             Waiting {
                 call,

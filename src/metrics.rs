@@ -213,6 +213,22 @@ impl Metrics {
         cluster.group(template.group).given_up += missing;
     }
 
+    /// A call turns out to repeat another one: what it asked for was never wanted.
+    fn repeated(&mut self, now: SimTime, call: &PendingCall, waited: bool, world: &World) {
+        self.counts.repeated += 1;
+        if waited {
+            self.gave_up(now, call, world);
+            let missing = u64::from(call.missing);
+            let template = &world.templates[call.template];
+            self.counts.calls -= 1;
+            self.counts.requested -= missing;
+            self.counts.given_up -= missing;
+            let group = self.cluster(template.cluster, world).group(template.group);
+            group.requested -= missing;
+            group.given_up -= missing;
+        }
+    }
+
     fn placed(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.placed += 1;
         let template = &world.templates[task.template];
@@ -226,7 +242,7 @@ impl Metrics {
         cluster.group(template.group).placed += 1;
         if measured {
             cluster.offer(
-                &template.demand.resources,
+                &instance.resources_for(&template.demand),
                 u128::from(task.run_time.micros()),
             );
         }
@@ -389,7 +405,7 @@ impl Recorder for Metrics {
                         .offer(&template.demand.resources, run_time);
                 }
             }
-            Occurrence::Repeated(_) => self.counts.repeated += 1,
+            Occurrence::Repeated { call, waited } => self.repeated(now, call, waited, world),
             Occurrence::Placed(task) => self.placed(now, task, world),
             Occurrence::Started(task) => self.started(now, task, world),
             Occurrence::Stopped(task) => self.stopped(now, task, world),

@@ -1,4 +1,4 @@
-//! Quantities as a scenario writes them, with their units: `90s`, `30/h`, `4 GiB`, `0.5 vCPU`.
+//! Quantities as a scenario writes them, with their units: `90s`, `30/h`, `4 GiB`.
 //!
 //! A bare number where a unit is needed is an error, so that nobody has to remember which unit a
 //! key takes. Each type is read from text once, exactly (decimal digits times an integer unit,
@@ -35,7 +35,6 @@ pub const FORMATS: &[(&str, FormatCheck)] = &[
     ("rate", check::<Rate>),
     ("rate-or-zero", check::<RateOrZero>),
     ("memory-size", check::<MemorySize>),
-    ("cpu-size", check::<CpuSize>),
     ("timestamp", check::<Timestamp>),
 ];
 
@@ -409,74 +408,6 @@ impl fmt::Display for MemorySize {
     }
 }
 
-/// An amount of CPU in whole CPU units, 1024 to a vCPU: `0.5 vCPU`, `512 units`.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(try_from = "String", into = "String")]
-pub struct CpuSize(u32);
-
-written_as_text!(
-    CpuSize,
-    "cpu-size",
-    "An amount of CPU with its unit (vCPU or units; 1 vCPU is 1024 units), in whole CPU units.",
-    ["0.5 vCPU", "4 vCPU", "512 units"]
-);
-
-/// CPU units in a vCPU, as Amazon ECS counts them.
-const UNITS_IN_VCPU: u32 = 1024;
-
-impl CpuSize {
-    /// The amount in CPU units.
-    pub const fn units(self) -> u32 {
-        self.0
-    }
-}
-
-impl FromStr for CpuSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let whole = text.trim();
-        let (number, name) = number_and_unit(whole, "CPU size", "0.5 vCPU, 512 units")?;
-        let unit = match name.to_lowercase().as_str() {
-            "vcpu" | "vcpus" => UNITS_IN_VCPU,
-            "unit" | "units" => 1,
-            _ => {
-                let units = "the units are vCPU, units";
-                return Err(format!(
-                    "unknown unit {} in {}; {units}",
-                    quoted(name),
-                    quoted(whole)
-                ));
-            }
-        };
-        let units = scaled(number, unit.into()).map_err(|misfit| match misfit {
-            Misfit::TooLarge => format!("{} is too large for a CPU size", quoted(whole)),
-            Misfit::NotWhole => {
-                format!(
-                    "{} is not a whole number of CPU units (1/1024 vCPU)",
-                    quoted(whole)
-                )
-            }
-        })?;
-        let units = u32::try_from(units);
-        units
-            .map(CpuSize)
-            .map_err(|_| format!("{} is too large for a CPU size", quoted(whole)))
-    }
-}
-
-/// In vCPU where that is exact in three decimals, else in units: `0.5 vCPU`, `100 units`.
-impl fmt::Display for CpuSize {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.is_multiple_of(UNITS_IN_VCPU / 8) {
-            true => write!(out, "{} vCPU", f64::from(self.0) / f64::from(UNITS_IN_VCPU)),
-            false => write!(out, "{} units", self.0),
-        }
-    }
-}
-
 /// A date and time in UTC, in whole seconds: `2026-01-05` or `2026-01-05T08:30:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -620,51 +551,6 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
         month,
         day_of_year - (153 * month_from_march + 2) / 5 + 1,
     )
-}
-
-/// A price in US dollars an hour: a finite number, zero or more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct UsdPerHour(f64);
-
-impl UsdPerHour {
-    /// Dollars an hour.
-    pub const fn dollars(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for UsdPerHour {
-    type Error = String;
-    fn try_from(dollars: f64) -> Result<Self, String> {
-        match dollars.is_finite() && dollars >= 0.0 {
-            true => Ok(UsdPerHour(dollars)),
-            false => Err(format!(
-                "{dollars} is not a price; write a number of 0 or more"
-            )),
-        }
-    }
-}
-
-impl From<UsdPerHour> for f64 {
-    fn from(price: UsdPerHour) -> f64 {
-        price.0
-    }
-}
-
-impl JsonSchema for UsdPerHour {
-    fn schema_name() -> Cow<'static, str> {
-        "UsdPerHour".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "number",
-            "minimum": 0,
-            "description": "A price in US dollars an hour.",
-            "examples": [0.096]
-        })
-    }
 }
 
 /// Why a decimal number of some unit is not a whole number of the smallest one.
@@ -952,29 +838,6 @@ mod tests {
     }
 
     #[test]
-    fn cpu_sizes() {
-        let check = |text: &str, expected: &str| assert_eq!(read::<CpuSize>(text), expected);
-        check("0.5 vCPU", "0.5 vCPU");
-        check(".25 vcpu", "0.25 vCPU");
-        check("512 units", "0.5 vCPU");
-        check("100 units", "100 units");
-        check("512", "error: 512 needs a unit: 0.5 vCPU, 512 units");
-        check(
-            "1 core",
-            r#"error: unknown unit "core" in "1 core"; the units are vCPU, units"#,
-        );
-        check(
-            "0.3 vCPU",
-            r#"error: "0.3 vCPU" is not a whole number of CPU units (1/1024 vCPU)"#,
-        );
-        check(
-            "9999999 vCPU",
-            r#"error: "9999999 vCPU" is too large for a CPU size"#,
-        );
-        assert_eq!("0.5 vCPU".parse::<CpuSize>().map(CpuSize::units), Ok(512));
-    }
-
-    #[test]
     fn timestamps() {
         let check = |text: &str, expected: &str| assert_eq!(read::<Timestamp>(text), expected);
         check("2026-01-05", "2026-01-05T00:00:00Z");
@@ -1047,19 +910,6 @@ mod tests {
     }
 
     #[test]
-    fn prices() {
-        let read = |text: &str| serde_json::from_str::<UsdPerHour>(text).map(UsdPerHour::dollars);
-        assert_eq!(read("0.096").ok(), Some(0.096));
-        assert_eq!(read("0").ok(), Some(0.0));
-        let error = read("-1").map_err(|error| error.to_string());
-        assert_eq!(
-            error,
-            Err("-1 is not a price; write a number of 0 or more".to_owned())
-        );
-        assert!(UsdPerHour::try_from(f64::NAN).is_err());
-    }
-
-    #[test]
     fn every_format_has_its_check() {
         let check = |format: &str, value: Value| {
             let found = FORMATS.iter().find(|(name, _)| *name == format);
@@ -1076,7 +926,6 @@ mod tests {
         );
         assert_eq!(check("rate-or-zero", "0/d".into()), Ok(()));
         assert_eq!(check("memory-size", "1 GiB".into()), Ok(()));
-        assert_eq!(check("cpu-size", "1 vCPU".into()), Ok(()));
         assert_eq!(check("timestamp", "2026-01-05".into()), Ok(()));
     }
 
@@ -1096,7 +945,6 @@ mod tests {
         check::<Rate>();
         check::<RateOrZero>();
         check::<MemorySize>();
-        check::<CpuSize>();
         check::<Timestamp>();
     }
 
@@ -1129,8 +977,6 @@ mod tests {
             prop_assert_eq!(duration.to_string().parse(), Ok(duration));
             let memory = MemorySize(mib);
             prop_assert_eq!(memory.to_string().parse(), Ok(memory));
-            let cpu = CpuSize(mib);
-            prop_assert_eq!(cpu.to_string().parse(), Ok(cpu));
             let timestamp = Timestamp::from_unix_secs(secs);
             prop_assert_eq!(timestamp.to_string().parse(), Ok(timestamp));
         }

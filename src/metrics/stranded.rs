@@ -3,7 +3,8 @@
 use crate::engine::World;
 use crate::model::arena::{ClusterId, Id, TemplateId};
 use crate::model::cluster::Cluster;
-use crate::model::resources::Resources;
+use crate::model::instance::Instance;
+use crate::model::resources::{Demand, Resources};
 
 /// Free resources that are of no use to anyone who waits, by the resource that binds:
 /// `by[b][r]` is what is free of resource `r` on instances where `b` is what a waiting task lacks.
@@ -58,9 +59,9 @@ impl Stranded {
             let mut smallest: Vec<Resources> =
                 self.shapes.iter().map(|(shape, _)| *shape).collect();
             let undercut = |shape: &Resources| {
-                self.shapes
-                    .iter()
-                    .any(|(other, _)| other != shape && shape.fits(other))
+                self.shapes.iter().any(|(other, _)| {
+                    other != shape && shape.fits(other) && (shape.gpus < ALL || other.gpus <= 1)
+                })
             };
             smallest.retain(|shape| !undercut(shape));
             if smallest != self.smallest {
@@ -83,7 +84,7 @@ impl Stranded {
             if before == after {
                 continue;
             }
-            let shape = world.templates[template].demand.resources;
+            let shape = shape_of(&world.templates[template].demand);
             let key = |shape: &Resources| (shape.cpu, shape.memory, shape.gpus, shape.enis);
             match (
                 self.shapes
@@ -131,12 +132,12 @@ impl Stranded {
         }
         let instance = &cluster.instances().items()[index];
         let useless =
-            instance.is_placeable() && !self.smallest.iter().any(|shape| instance.free.fits(shape));
+            instance.is_placeable() && !self.smallest.iter().any(|shape| has_room(instance, shape));
         self.free[index] = instance.free;
         self.binding[index] = if useless {
             self.smallest
                 .first()
-                .and_then(|shape| lacking(&instance.free, shape))
+                .and_then(|shape| lacking(instance, shape))
         } else {
             None
         };
@@ -150,8 +151,38 @@ impl Stranded {
     }
 }
 
-/// The first resource of which `free` has too little for `shape`.
-fn lacking(free: &Resources, shape: &Resources) -> Option<u8> {
+/// Stands for all GPUs of an instance in the shape of a task that wants them all.
+const ALL: u32 = u32::MAX;
+
+fn shape_of(demand: &Demand) -> Resources {
+    let gpus = if demand.all_gpus {
+        ALL
+    } else {
+        demand.resources.gpus
+    };
+    Resources {
+        gpus,
+        ..demand.resources
+    }
+}
+
+/// What a shape takes on an instance.
+fn need_on(instance: &Instance, shape: &Resources) -> Resources {
+    let gpus = if shape.gpus == ALL {
+        instance.capacity.gpus.max(1)
+    } else {
+        shape.gpus
+    };
+    Resources { gpus, ..*shape }
+}
+
+fn has_room(instance: &Instance, shape: &Resources) -> bool {
+    instance.free.fits(&need_on(instance, shape))
+}
+
+/// The first resource of which an instance has too little for `shape`.
+fn lacking(instance: &Instance, shape: &Resources) -> Option<u8> {
+    let (free, shape) = (&instance.free, &need_on(instance, shape));
     let tests = [
         (free.cpu < shape.cpu, 0),
         (free.memory < shape.memory, 1),

@@ -72,8 +72,25 @@ impl Directory {
             file.persist(&path).map_err(|error| error.error)?;
             paths.push(path);
         }
+        remove_left_over(&self.path, &paths)?;
         Ok(paths)
     }
+}
+
+/// Removes what an earlier run has left that this one did not write: events and pictures.
+fn remove_left_over(folder: &Path, written: &[PathBuf]) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let picture = ["utilization", "instances", "waits"]
+            .iter()
+            .any(|start| name.starts_with(start))
+            && (name.ends_with(".svg") || name.ends_with(".png"));
+        if (picture || name == "events.jsonl") && !written.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Temporary files are made for their owner only; results are files like any other.

@@ -392,7 +392,7 @@ impl<W: io::Write> EventRows<W> {
         match occurrence {
             Occurrence::Requested(call) => self.call("requested", call, world, line),
             Occurrence::Queued(call) => self.call("queued", call, world, line),
-            Occurrence::Repeated(call) => self.call("repeated", call, world, line),
+            Occurrence::Repeated { call, .. } => self.call("repeated", call, world, line),
             Occurrence::GaveUp { call, .. } => self.call("gaveUp", call, world, line),
             Occurrence::Refused { call, refusal, .. } => {
                 self.call("refused", call, world, line);

@@ -33,11 +33,14 @@ fn counts(results: &Results) -> String {
         tasks.waiting
     )];
     if calls.refused > 0 {
-        let reasons: Vec<String> = calls
+        let mut reasons: Vec<String> = calls
             .reasons
             .iter()
             .map(|(reason, count)| format!("{count} × {reason}"))
             .collect();
+        if reasons.is_empty() {
+            reasons.push("no ACTIVE instance".to_owned());
+        }
         lines.push(format!(
             "{} answers with failures: {}",
             calls.refused,

@@ -11,6 +11,7 @@ use crate::metrics::results::{Results, instance_cost};
 use crate::metrics::{ClusterMetrics, Metrics, RESOURCES};
 use crate::model::instance::InstanceStatus;
 use crate::time::{SimDuration, SimTime};
+use crate::units::Timestamp;
 
 /// Writes `instances.csv`: a row an instance, by cluster and age.
 ///
@@ -57,7 +58,11 @@ pub fn instances(
                     fraction(ratio(used.reserved[resource].area(), whole))
                 }
             };
-            let registered = (description.registered_at <= start(clock)).then_some(SimTime::ZERO);
+            let registered = if description.registered_at == start(clock) {
+                time(clock, SimTime::ZERO)
+            } else {
+                Timestamp::from_unix_secs(description.registered_at).to_string()
+            };
             let mut row: Vec<String> = vec![
                 description.name.clone(),
                 cluster.name.clone(),
@@ -65,7 +70,7 @@ pub fn instances(
                 description.instance_type.clone().unwrap_or_default(),
                 description.zone().unwrap_or_default().to_owned(),
                 status(cluster.instances()[instance].status).to_owned(),
-                registered.map_or_else(String::new, |at| time(clock, at)),
+                registered,
                 String::new(),
             ];
             row.extend(capacities.map(|amount| amount.to_string()));
@@ -87,7 +92,7 @@ pub fn instances(
 }
 
 fn start(clock: Clock) -> i64 {
-    clock.0.map_or(0, crate::units::Timestamp::unix_secs)
+    clock.0.map_or(0, Timestamp::unix_secs)
 }
 
 fn status(status: InstanceStatus) -> &'static str {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod chooser;
 mod cli;
+mod edges;
 mod golden;
 mod instructions;
 mod layers;

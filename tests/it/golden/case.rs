@@ -334,7 +334,7 @@ impl Recorder for Answers {
                     "every task is placed or refused"
                 );
             }
-            Occurrence::Repeated(call) => self.to(call.workload).repeated = true,
+            Occurrence::Repeated { call, .. } => self.to(call.workload).repeated = true,
             Occurrence::Requested(call) => self.to(call.workload).wanted = call.count,
             Occurrence::Queued(_)
             | Occurrence::GaveUp { .. }

@@ -1,0 +1,372 @@
+//! Clusters and their container instances.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Resolver, is_name};
+use crate::catalogue::Catalogue;
+use crate::model::cluster::Cluster;
+use crate::model::instance::{Description, InstanceStatus, MAX_GPUS, MAX_RESERVED_PORTS};
+use crate::model::resources::{HostPort, Protocol, Resources};
+use crate::scenario::file;
+use crate::scenario::problem::{Problem, key_path, quoted};
+
+/// TCP ports that the agent keeps for itself on Linux.
+/// Source: ECS API reference, PortMapping; ECS agent configuration, ECS_RESERVED_PORTS.
+const RESERVED_PORTS: [u16; 5] = [22, 2375, 2376, 51678, 51679];
+
+/// The same on Windows.
+const RESERVED_PORTS_WINDOWS: [u16; 11] = [
+    53, 135, 139, 445, 2375, 2376, 3389, 5985, 5986, 51678, 51679,
+];
+
+/// Most container instances of a scenario.
+const MOST_INSTANCES: u64 = 5_000_000;
+
+impl<'a> Resolver<'a> {
+    pub(super) fn clusters(&mut self) {
+        let catalogue = self.catalogue();
+        let (mut names, mut total) = (HashSet::new(), 0);
+        for (index, written) in self.scenario.clusters.iter().enumerate() {
+            let path = format!("clusters[{index}]");
+            let name = &written.cluster_name;
+            if !names.insert(name) {
+                let message = format!("a second cluster named {}", quoted(name));
+                self.problem(&format!("{path}.clusterName"), message).help =
+                    Some("give each cluster a clusterName of its own".to_owned());
+            }
+            if !is_name(name, 255) {
+                let message = format!(
+                    "{} is not a name of 1 to 255 letters, digits, hyphens and underscores",
+                    quoted(name)
+                );
+                self.problem(&format!("{path}.clusterName"), message);
+            }
+            let groups = &written.container_instances;
+            let before = total;
+            total += groups
+                .iter()
+                .map(|group| u64::from(group.count))
+                .sum::<u64>();
+            if before <= MOST_INSTANCES && total > MOST_INSTANCES {
+                let message = format!("more than {MOST_INSTANCES} container instances in all");
+                self.problem(&format!("{path}.containerInstances"), message);
+            }
+            let (mut found, mut ends) = (Vec::new(), Vec::new());
+            let groups = groups.iter().enumerate();
+            for (at, group) in groups.filter(|_| total <= MOST_INSTANCES) {
+                let path = format!("{path}.containerInstances[{at}]");
+                self.instances(&path, name, group, &catalogue, &mut found);
+                ends.push(found.len());
+            }
+            self.check_instance_names(&path, &found, &ends);
+            self.register(name, found);
+        }
+    }
+
+    /// Reports names that stand twice, once for each group of instances; `ends` tells where in
+    /// `found` the groups end.
+    pub(super) fn check_instance_names(
+        &mut self,
+        path: &str,
+        found: &[(Description, InstanceStatus, bool)],
+        ends: &[usize],
+    ) {
+        let (mut seen, mut start) = (HashSet::new(), 0);
+        for (at, end) in ends.iter().enumerate() {
+            let names = found[start..*end].iter().map(|(it, ..)| it.name.as_str());
+            let twice = names.filter(|name| !seen.insert(*name));
+            if let Some(name) = twice.reduce(|first, _| first) {
+                let place = format!("{path}.containerInstances[{at}].name");
+                self.problem(
+                    &place,
+                    format!("a second container instance named {name:?}"),
+                );
+            }
+            start = *end;
+        }
+    }
+
+    fn catalogue(&mut self) -> Catalogue {
+        let mut catalogue = Catalogue::embedded();
+        let Some(name) = &self.scenario.instance_types else {
+            return catalogue;
+        };
+        match self.open(name) {
+            Err(message) => {
+                self.problem("instanceTypes", message);
+            }
+            Ok(source) => {
+                for problem in catalogue.extend(source).err().into_iter().flatten() {
+                    let file = self.folder.join(name).display().to_string();
+                    let mut told = Problem::in_file(file, problem.message);
+                    told.line = problem.line.and_then(|line| u32::try_from(line).ok());
+                    self.problems.push(told);
+                }
+            }
+        }
+        catalogue
+    }
+
+    /// The descriptions of `count` instances that are alike.
+    fn instances(
+        &mut self,
+        path: &str,
+        cluster: &str,
+        written: &file::ContainerInstances,
+        catalogue: &Catalogue,
+        found: &mut Vec<(Description, InstanceStatus, bool)>,
+    ) {
+        let known = written
+            .instance_type
+            .as_ref()
+            .and_then(|name| catalogue.get(name));
+        if let (Some(name), None) = (&written.instance_type, known) {
+            if written.registered_resources.is_none() {
+                let problem = self.document.problem(
+                    &format!("{path}.instanceType"),
+                    format!("no instance type named {name:?} in the catalogue"),
+                );
+                let problem = problem.suggest(
+                    name,
+                    "instance types",
+                    catalogue.names().collect::<Vec<_>>(),
+                );
+                self.problems.push(if problem.help.is_some() {
+                    problem
+                } else {
+                    problem.help(
+                        "give registeredResources, or extend the catalogue with instanceTypes",
+                    )
+                });
+                return;
+            }
+        } else if known.is_none() && written.registered_resources.is_none() {
+            self.problem(
+                path,
+                "neither instanceType nor registeredResources is given",
+            )
+            .help = Some(
+                "write instanceType: m5.large, or registeredResources: {CPU: 2048, MEMORY: 7680}"
+                    .to_owned(),
+            );
+            return;
+        }
+        let mut capacity = Resources::default();
+        if let Some(known) = known {
+            capacity = Resources {
+                cpu: known.vcpus.saturating_mul(1024),
+                memory: known.registered_memory_mib,
+                gpus: known.gpus,
+                enis: match (written.eni_trunking, known.task_enis_with_trunking) {
+                    (true, Some(enis)) => enis,
+                    (true, None) | (false, _) => known.task_enis,
+                },
+            };
+        }
+        if let Some(resources) = &written.registered_resources {
+            capacity = Resources {
+                cpu: resources.cpu.unwrap_or(capacity.cpu),
+                memory: resources.memory.unwrap_or(capacity.memory),
+                gpus: resources.gpu.unwrap_or(capacity.gpus),
+                enis: resources.eni.unwrap_or(capacity.enis),
+            };
+        }
+        if capacity.gpus > MAX_GPUS {
+            self.problem(
+                path,
+                format!("{} GPUs; an instance has at most {MAX_GPUS}", capacity.gpus),
+            );
+            return;
+        }
+        if let Some(reserved) = written.reserved_memory {
+            match capacity.memory.checked_sub(reserved.mib()) {
+                Some(rest) => capacity.memory = rest,
+                None => {
+                    let message = format!(
+                        "{reserved} is more than the {} MiB that the instance has",
+                        capacity.memory
+                    );
+                    self.problem(&format!("{path}.reservedMemory"), message);
+                }
+            }
+        }
+        let attributes = self.attributes(path, written, known);
+        let ports = self.reserved_ports(path, written, &attributes);
+        if let (Some(at), Some(start)) = (written.registered_at, self.scenario.start_date)
+            && at > start
+        {
+            let message = format!("{at} is after the start of the run, {start}");
+            self.problem(&format!("{path}.registeredAt"), message).help =
+                Some("all instances are there from the start".to_owned());
+        }
+        let zones = written.availability_zones.as_deref().unwrap_or_default();
+        for (at, zone) in zones.iter().enumerate() {
+            if zone.is_empty() || !is_attribute_value(zone) {
+                let message = format!("the zone {} {NO_ATTRIBUTE_VALUE}", quoted(zone));
+                self.problem(&format!("{path}.availabilityZones[{at}]"), message);
+            }
+        }
+        let price = written
+            .usd_per_hour
+            .map(|usd| (usd * 1e6).round() as u64)
+            .or_else(|| {
+                known
+                    .and_then(|known| known.on_demand_usd_per_hour)
+                    .map(|usd| usd.micro_dollars())
+            });
+        let start = self
+            .scenario
+            .start_date
+            .map_or(0, crate::units::Timestamp::unix_secs);
+        for number in 0..written.count {
+            let suffix = if written.count > 1 {
+                format!("-{}", number + 1)
+            } else {
+                String::new()
+            };
+            let place = found.len() + 1;
+            let mut attributes = attributes.clone();
+            if !zones.is_empty() {
+                let zone = &zones[number as usize % zones.len()];
+                attributes
+                    .entry("ecs.availability-zone".to_owned())
+                    .or_insert_with(|| zone.clone());
+            }
+            let external = attributes.contains_key("ecs.capability.external");
+            let made_up = (!external).then(|| format!("i-{place:017x}"));
+            let description = Description {
+                name: written.name.as_ref().map_or_else(
+                    || format!("{cluster}/{place}"),
+                    |name| format!("{name}{suffix}"),
+                ),
+                ec2_instance_id: written
+                    .ec2_instance_id
+                    .as_ref()
+                    .map(|id| format!("{id}{suffix}"))
+                    .or(made_up),
+                instance_type: written.instance_type.clone(),
+                attributes,
+                agent_version: written.agent_version.clone(),
+                registered_at: written
+                    .registered_at
+                    .map_or(start, crate::units::Timestamp::unix_secs),
+                capacity,
+                reserved_ports: ports.clone(),
+                price,
+            };
+            let status = written.status.unwrap_or(InstanceStatus::Active);
+            found.push((description, status, written.agent_connected.unwrap_or(true)));
+        }
+    }
+
+    fn attributes(
+        &mut self,
+        path: &str,
+        written: &file::ContainerInstances,
+        known: Option<&crate::catalogue::InstanceType>,
+    ) -> BTreeMap<String, String> {
+        let mut attributes = BTreeMap::new();
+        let mut add = |name: &str, value: String| attributes.insert(name.to_owned(), value);
+        add("ecs.os-type", "linux".to_owned());
+        add("ecs.os-family", "LINUX".to_owned());
+        add(
+            "ecs.cpu-architecture",
+            known.map_or_else(
+                || "x86_64".to_owned(),
+                |known| known.architecture.to_string(),
+            ),
+        );
+        if let Some(name) = &written.instance_type {
+            add("ecs.instance-type", name.clone());
+        }
+        // Source: ECS API reference, Attribute.
+        let mut custom = 0;
+        for (name, value) in &written.attributes {
+            let place = key_path(&format!("{path}.attributes"), name);
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\.".contains(&byte);
+            if name.is_empty() || name.len() > 128 || !name.bytes().all(legal) {
+                let message = format!(
+                    "the name {} is not 1 to 128 of letters, digits, - _ / \\ .",
+                    quoted(name)
+                );
+                self.problem(&place, message);
+            }
+            let text = value.as_deref().unwrap_or_default();
+            if !is_attribute_value(text) {
+                let message = format!("the value {} {NO_ATTRIBUTE_VALUE}", quoted(text));
+                self.problem(&place, message);
+            }
+            let built_in = name.starts_with("ecs.") || name.starts_with("com.amazonaws.ecs.");
+            custom += u32::from(!built_in);
+            attributes.insert(name.clone(), text.to_owned());
+        }
+        if custom > 10 {
+            let message = format!(
+                "AttributeLimitExceededException: {custom} custom attributes; a container instance may have 10"
+            );
+            self.problem(&format!("{path}.attributes"), message);
+        }
+        attributes
+    }
+
+    fn reserved_ports(
+        &mut self,
+        path: &str,
+        written: &file::ContainerInstances,
+        attributes: &BTreeMap<String, String>,
+    ) -> Vec<HostPort> {
+        let windows = attributes
+            .get("ecs.os-type")
+            .is_some_and(|system| system == "windows");
+        let usual = if windows {
+            &RESERVED_PORTS_WINDOWS[..]
+        } else {
+            &RESERVED_PORTS[..]
+        };
+        let tcp = written.reserved_ports.as_deref().unwrap_or(usual);
+        let udp = written.reserved_ports_udp.as_deref().unwrap_or_default();
+        let tcp = tcp.iter().map(|port| HostPort {
+            protocol: Protocol::Tcp,
+            port: *port,
+        });
+        let udp = udp.iter().map(|port| HostPort {
+            protocol: Protocol::Udp,
+            port: *port,
+        });
+        let mut ports: Vec<HostPort> = tcp.chain(udp).collect();
+        ports.sort();
+        ports.dedup();
+        if ports.len() > MAX_RESERVED_PORTS {
+            let message = format!(
+                "{} ports; at most {MAX_RESERVED_PORTS} may be reserved on an instance",
+                ports.len()
+            );
+            self.problem(&format!("{path}.reservedPorts"), message);
+        }
+        ports
+    }
+
+    /// Registers the instances of a cluster, oldest first, equal ones as they are written.
+    fn register(&mut self, name: &str, mut found: Vec<(Description, InstanceStatus, bool)>) {
+        found.sort_by_key(|(description, ..)| description.registered_at);
+        let mut cluster = Cluster::new(name);
+        let mut by_name = HashMap::new();
+        for (description, status, connected) in found {
+            let name = description.name.clone();
+            by_name.insert(name, cluster.register(description, status, connected));
+        }
+        self.world.clusters.push(cluster);
+        self.instances.push(by_name);
+    }
+}
+
+/// What is wrong with a text that [`is_attribute_value`] refuses.
+const NO_ATTRIBUTE_VALUE: &str =
+    "is not 1 to 128 of letters, digits, - _ / \\ . @ : and inner spaces";
+
+/// Whether an attribute may have this value; the empty one stands for none.
+/// Source: ECS API reference, Attribute.
+fn is_attribute_value(text: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/\\.@: ".contains(&byte);
+    text.len() <= 128 && text.bytes().all(legal) && text.trim() == text
+}

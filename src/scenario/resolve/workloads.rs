@@ -1,0 +1,322 @@
+//! Callers: their arrivals, the containers of their tasks, what they do after a refusal.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::{Resolver, Site};
+use crate::api::{ApiError, RunTask};
+use crate::model::arena::{Arena, TemplateId};
+use crate::scenario::file;
+use crate::scenario::problem::{Problem, key_path, quoted};
+use crate::time::SimDuration;
+use crate::workload::distribution::{Distribution, Sampler};
+use crate::workload::trace::RowRequest;
+use crate::workload::{Arrivals, Container, OnFailure, Submission, Workload, arrival, trace};
+
+impl<'a> Resolver<'a> {
+    pub(super) fn workloads(&mut self) -> Arena<crate::model::arena::WorkloadId, Workload> {
+        let (mut workloads, mut names) = (Arena::new(), HashSet::new());
+        for (index, written) in self.scenario.workloads.iter().enumerate() {
+            let path = format!("workloads[{index}]");
+            if !names.insert(&written.name) {
+                let message = format!("a second workload named {}", quoted(&written.name));
+                self.problem(&format!("{path}.name"), message);
+            }
+            if let Some(workload) = self.workload(&path, written) {
+                workloads.push(workload);
+            }
+        }
+        self.check_tokens();
+        workloads
+    }
+
+    /// A workload, each part of which is checked whatever is wrong with the others.
+    fn workload(&mut self, path: &str, written: &file::Workload) -> Option<Workload> {
+        let before = self.problems.len();
+        let on_failure = self.on_failure(path, written.on_failure.as_ref());
+        let (call, site) = match (&written.run_task, &written.start_task) {
+            (Some(run), None) => self.run_task(path, run),
+            (None, Some(start)) => self.start_task(path, start),
+            (None, None) => {
+                self.problem(path, "neither runTask nor startTask is given")
+                    .help = Some("write runTask: {taskDefinition: …}".to_owned());
+                (None, None)
+            }
+            (Some(_), Some(_)) => {
+                self.problem(path, "both runTask and startTask are given")
+                    .help = Some("make two workloads of it".to_owned());
+                (None, None)
+            }
+        };
+        let arrivals = self.arrivals(path, written, call.as_ref().and(site.as_ref()));
+        let containers = self.containers(path, written, site.as_ref(), arrivals.as_ref());
+        let workload = Workload {
+            name: written.name.clone(),
+            call: call?,
+            arrivals: arrivals?,
+            containers,
+            on_failure,
+        };
+        (self.problems.len() == before).then_some(workload)
+    }
+
+    fn on_failure(&mut self, path: &str, written: Option<&file::OnFailure>) -> OnFailure {
+        match written {
+            None | Some(file::OnFailure::GiveUp) => OnFailure::GiveUp,
+            Some(file::OnFailure::Queue(file::Discipline::Fcfs)) => OnFailure::Queue,
+            Some(file::OnFailure::Retry(retry)) => {
+                if retry.first.span() == SimDuration::ZERO {
+                    self.problem(
+                        &format!("{path}.onFailure.retry.first"),
+                        "0s is not above 0s",
+                    );
+                }
+                let at_most = retry.at_most.unwrap_or(crate::units::Duration::LONGEST);
+                if at_most < retry.first {
+                    let message = format!("{at_most} is below the first delay of {}", retry.first);
+                    self.problem(&format!("{path}.onFailure.retry.atMost"), message);
+                }
+                OnFailure::Retry {
+                    first: retry.first.span(),
+                    factor: retry.factor.unwrap_or(1.0),
+                    at_most: at_most.span(),
+                    give_up_after: retry.give_up_after.map(crate::units::Duration::span),
+                }
+            }
+        }
+    }
+
+    fn arrivals(
+        &mut self,
+        path: &str,
+        written: &file::Workload,
+        site: Option<&Site<'a>>,
+    ) -> Option<Arrivals> {
+        let path = format!("{path}.arrivals");
+        if written.arrivals.is_endless() && self.scenario.horizon.is_none() {
+            self.problem(&path, "arrivals never end, and the scenario has no horizon")
+                .help = Some(
+                "give horizon: 24h to the scenario, or until or count to the arrivals".to_owned(),
+            );
+        }
+        if let arrival::Arrivals::Trace { file } = &written.arrivals {
+            if written.start_task.is_some() {
+                self.problem(&path, "a trace goes with runTask only");
+                return None;
+            }
+            let rows = self.trace(&path, file, written.run_task.as_ref().zip(site));
+            return rows.map(Arrivals::Trace);
+        }
+        match written.arrivals.process(self.scenario.start_date) {
+            Ok(process) => Some(Arrivals::Process(process)),
+            Err(faults) => {
+                self.faults(&path, faults);
+                None
+            }
+        }
+    }
+
+    /// The submissions of a trace; only the file is looked at when there is no sound request to make.
+    fn trace(
+        &mut self,
+        path: &str,
+        name: &str,
+        request: Option<(&RunTask, &Site<'a>)>,
+    ) -> Option<Arc<[Submission]>> {
+        let place = format!("{path}.file");
+        let source = self.open(name).map_err(|message| {
+            self.problem(&place, message);
+        });
+        let file = self.folder.join(name).display().to_string();
+        let in_trace = |line: Option<u64>, message: String| {
+            let mut problem = Problem::in_file(file.clone(), message);
+            problem.line = line.and_then(|line| u32::try_from(line).ok());
+            problem
+        };
+        let rows = match trace::read(source.ok()?) {
+            Ok(rows) => rows,
+            Err(faults) => {
+                for fault in faults {
+                    let mut problem = in_trace(fault.line, fault.message);
+                    problem.help = fault.help;
+                    self.problems.push(problem);
+                }
+                return None;
+            }
+        };
+        let (run, site) = request?;
+        let mut templates: HashMap<&RowRequest, Option<TemplateId>> = HashMap::new();
+        let mut submissions = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let known = templates.get(&row.request).copied();
+            let template = known.unwrap_or_else(|| {
+                let made = self.row_template(site, run, &row.request);
+                let made = made
+                    .map_err(|message| self.problems.push(in_trace(Some(row.line), message)))
+                    .ok()
+                    .flatten();
+                templates.insert(&row.request, made);
+                made
+            });
+            submissions.push(Submission {
+                at: row.at,
+                template,
+                count: row.count,
+                duration: row.duration,
+                exit_code: row.exit_code,
+            });
+        }
+        let differ = |one: &Submission, other: &Submission| {
+            (one.template, one.count) != (other.template, other.count)
+        };
+        if run.client_token.is_some() && submissions.iter().any(|row| differ(row, &submissions[0]))
+        {
+            self.api_problem(&site.path, ApiError::client_token_reused());
+        }
+        Some(submissions.into())
+    }
+
+    /// The template of a row; none when its task definition is broken.
+    fn row_template(
+        &mut self,
+        site: &Site<'a>,
+        run: &RunTask,
+        row: &RowRequest,
+    ) -> Result<Option<TemplateId>, String> {
+        let named = row.task_definition.as_ref().map(|name| {
+            self.definition(name).ok_or_else(|| {
+                let error = ApiError::task_definition_not_found();
+                format!("taskDefinition: {error} (no task definition named {name:?})")
+            })
+        });
+        let named = named.transpose()?;
+        if named
+            .as_ref()
+            .is_some_and(|(index, _)| self.broken.contains(index))
+        {
+            // What is wrong with the definition has been told.
+            return Ok(None);
+        }
+        let other = named.map(|(index, definition_name)| Site {
+            path: site.path.clone(),
+            cluster: site.cluster,
+            definition: &self.scenario.task_definitions[index],
+            definition_name,
+        });
+        self.run_template(other.as_ref().unwrap_or(site), run, row)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+
+    pub(super) fn faults(&mut self, path: &str, faults: Vec<(String, String)>) {
+        for (place, message) in faults {
+            let dot = if place.is_empty() || place.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
+            self.problem(&format!("{path}{dot}{place}"), message);
+        }
+    }
+
+    /// The containers of a workload's tasks; those that it describes and no task has are checked
+    /// as well.
+    fn containers(
+        &mut self,
+        path: &str,
+        written: &file::Workload,
+        site: Option<&Site<'a>>,
+        arrivals: Option<&Arrivals>,
+    ) -> Vec<Container> {
+        let path = format!("{path}.containers");
+        let definitions = site.map_or(&[][..], |site| &site.definition.container_definitions);
+        let names: Vec<&str> = definitions.iter().map(|it| it.name.as_str()).collect();
+        let mut all_known = true;
+        for (name, container) in &written.containers {
+            if names.contains(&name.as_str()) {
+                continue;
+            }
+            all_known = false;
+            let place = key_path(&path, name);
+            self.container(&place, false, Some(container));
+            let Some(site) = site else { continue };
+            let definition = &site.definition_name;
+            let message = format!(
+                "task definition {definition} has no container named {}",
+                quoted(name)
+            );
+            let problem = self.document.problem(&place, message);
+            self.problems
+                .push(problem.suggest(name, "containers", names.clone()));
+        }
+        let mut containers = Vec::new();
+        for definition in definitions {
+            let place = key_path(&path, &definition.name);
+            let written = written.containers.get(&definition.name);
+            containers.extend(self.container(&place, definition.is_essential(), written));
+        }
+        let essential = definitions.iter().filter(|it| it.is_essential());
+        let mut essential = essential.map(|it| it.name.as_str()).peekable();
+        let first = essential.peek().copied().unwrap_or("app");
+        let has_duration = |name: &str| {
+            let container = written.containers.get(name);
+            container.is_some_and(|container| container.duration.is_some())
+        };
+        // A trace that could not be read might have had the durations.
+        let recorded = match arrivals {
+            Some(Arrivals::Trace(rows)) => rows.iter().all(|row| row.duration.is_some()),
+            Some(Arrivals::Process(_)) => false,
+            None => matches!(written.arrivals, arrival::Arrivals::Trace { .. }),
+        };
+        if site.is_some() && all_known && !recorded && !essential.any(has_duration) {
+            self.problem(
+                &path,
+                "no essential container has a duration: its tasks would never end",
+            )
+            .help = Some(format!(
+                "write containers: {{{first}: {{duration: {{distribution: exponential, mean: 10m}}}}}}"
+            ));
+        }
+        containers
+    }
+
+    fn container(
+        &mut self,
+        path: &str,
+        essential: bool,
+        written: Option<&file::Container>,
+    ) -> Option<Container> {
+        let duration = written.and_then(|container| container.duration.as_ref());
+        let duration =
+            duration.and_then(|duration| self.sampler(&format!("{path}.duration"), duration));
+        let pull = written.and_then(|container| container.image_pull.as_ref());
+        let image_pull = pull.and_then(|pull| self.sampler(&format!("{path}.imagePull"), pull));
+        let exits = written.and_then(|container| container.exits.clone());
+        let exits = exits.unwrap_or_default().sampler();
+        let sampler = exits
+            .map_err(|faults| self.faults(&format!("{path}.exits"), faults))
+            .ok()?;
+        let reasons = sampler.exits().iter().map(|exit| {
+            let reason = exit.reason.as_ref()?;
+            let known = self.world.reasons.iter().position(|known| known == reason);
+            let at = known.unwrap_or_else(|| {
+                self.world.reasons.push(reason.clone());
+                self.world.reasons.len() - 1
+            });
+            u32::try_from(at).ok()
+        });
+        let reasons = reasons.collect();
+        Some(Container {
+            essential,
+            duration,
+            exits: sampler,
+            reasons,
+            image_pull,
+        })
+    }
+
+    pub(super) fn sampler(&mut self, path: &str, distribution: &Distribution) -> Option<Sampler> {
+        let made = distribution.sampler(|file| self.open(file));
+        made.map_err(|faults| self.faults(path, faults)).ok()
+    }
+}
