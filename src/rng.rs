@@ -27,10 +27,8 @@ pub enum Purpose {
     Exit = 3,
     /// Image pull time.
     ImagePull = 4,
-    /// The `random` placement strategy.
+    /// The `random` placement strategy, and ties that the scenario breaks at random.
     RandomPlacement = 5,
-    /// Placement ties, when the scenario breaks them at random.
-    Ties = 6,
 }
 
 /// The source of all streams of a run.

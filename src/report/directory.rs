@@ -77,16 +77,22 @@ impl Directory {
     }
 }
 
-/// Removes what an earlier run has left that this one did not write: events and pictures.
+/// What a run writes only when it is wanted.
+const WHEN_WANTED: [&str; 7] = [
+    "events.jsonl",
+    "utilization.svg",
+    "utilization.png",
+    "instances.svg",
+    "instances.png",
+    "waits.svg",
+    "waits.png",
+];
+
+/// Removes the events and pictures of an earlier run where this one wrote none: they would stand
+/// beside tables that say something else. By exact name, so that nothing else is ever touched.
 fn remove_left_over(folder: &Path, written: &[PathBuf]) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let picture = ["utilization", "instances", "waits"]
-            .iter()
-            .any(|start| name.starts_with(start))
-            && (name.ends_with(".svg") || name.ends_with(".png"));
-        if (picture || name == "events.jsonl") && !written.contains(&path) {
+    for path in WHEN_WANTED.map(|name| folder.join(name)) {
+        if !written.contains(&path) && path.is_file() {
             fs::remove_file(&path)?;
         }
     }

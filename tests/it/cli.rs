@@ -592,7 +592,13 @@ fn without_a_scenario_the_quickstart_runs() {
     assert!(here == there);
     // A second run replaces the files of the first.
     fs::write(folder.path().join("results/quickstart/tasks.csv"), "old").expect("a file");
+    let own = folder
+        .path()
+        .join("results/quickstart/instances-of-my-own.png");
+    fs::write(&own, "mine").expect("a file");
     succeed(folder.path(), &["run", "--no-plots"]);
+    assert_eq!(fs::read(&own).expect("the user's file"), b"mine");
+    fs::remove_file(&own).expect("the user's file");
     here = files(&folder.path().join("results/quickstart"));
     let picture = |name: &Path| {
         name.extension()
