@@ -1,15 +1,25 @@
 //! The simulation itself: the loop, the one dispatch, and what each event does.
 //!
 //! Time stands still while an instant is worked off: all events due at it are applied in the order
-//! of their classes ([`event`]), then waiting callers are served; what falls due at this same
-//! instant meanwhile makes a further round. Then time moves to the next event. [`run`] gives no
-//! `Result`: all that can be wrong with the input is found before the clock starts.
+//! of their classes ([`event`]), then whoever waits is served (tasks in PROVISIONING, services,
+//! callers); what falls due at this same instant meanwhile makes a further round. Then time moves to
+//! the next event. [`run`] gives no `Result`: all that can be wrong with the input is found before
+//! the clock starts.
+//!
+//! What happens to whom: [`plan`] is what a run is made of; `calls` are RunTask and StartTask,
+//! `lifecycle` is the life of a task on its host, `agents` what an instance's agent makes wait,
+//! `waiting` the tasks in PROVISIONING, `instances` container instances that come and go,
+//! `scaling` their capacity providers, `fargate` the hosts that nobody sees, `services` the service
+//! scheduler, `actions` what is done from outside.
 //!
 //! The engine keeps no statistics. It tells a [`Recorder`] what happens, and that is all that
 //! leaves it.
 
 pub mod calendar;
+mod calls;
 pub mod event;
+mod lifecycle;
+pub mod plan;
 pub mod slots;
 pub mod task;
 
@@ -17,75 +27,18 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::arena::{Arena, ClusterId, Id, InstanceId, RulesId, TemplateId, WorkloadId};
-use crate::model::cluster::Cluster;
-use crate::model::instance::InstanceStatus;
-use crate::model::request::{Request, Rules, Template};
-use crate::placement::constraint::{Reason, Refusal, first_failure};
+use crate::model::arena::{Arena, ClusterId, InstanceId, ProviderId, WorkloadId};
+use crate::placement::constraint::{Reason, Refusal};
 use crate::placement::index::Index;
-use crate::placement::scan;
-use crate::rng::{Draw, Purpose, Streams};
+use crate::rng::Streams;
 use crate::time::{SimDuration, SimTime};
-use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Submissions, Target, Workload};
+use crate::workload::{Submission, Submissions};
 use calendar::Calendar;
+pub use calls::PendingCall;
 use event::{Event, Ref};
+pub use plan::{Plan, World};
 use slots::Slots;
-use task::{Exit, Task, TaskState};
-
-/// Everything that a run needs, checked and resolved.
-#[derive(Clone, Debug, Default)]
-pub struct Plan {
-    /// Seed of all random streams.
-    pub seed: u64,
-    /// Where the run stops; absent: when all work has ended. What falls due at it is not done.
-    pub horizon: Option<SimTime>,
-    /// Statistics begin here.
-    pub warm_up: SimTime,
-    /// Clusters, rules, templates.
-    pub world: World,
-    /// Who asks for tasks.
-    pub workloads: Arena<WorkloadId, Workload>,
-}
-
-/// What a run acts on: the clusters, and what requests refer to.
-#[derive(Clone, Debug, Default)]
-pub struct World {
-    /// Clusters with their instances.
-    pub clusters: Arena<ClusterId, Cluster>,
-    /// Placement rules.
-    pub rules: Arena<RulesId, Rules>,
-    /// Kinds of request.
-    pub templates: Arena<TemplateId, Template>,
-    /// Container reasons, see [`Exit::reason`].
-    pub reasons: Vec<String>,
-}
-
-/// A request of a caller, as long as some of its tasks are not placed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PendingCall {
-    /// Whose it is.
-    pub workload: WorkloadId,
-    /// Number among the calls of the workload, from 0.
-    pub number: u64,
-    /// What its tasks are.
-    pub template: TemplateId,
-    /// When it was first made.
-    pub requested_at: SimTime,
-    /// How many tasks it wanted in the beginning.
-    pub count: u32,
-    /// How many of them are still to be placed.
-    pub missing: u32,
-    /// How often ECS was asked, this time included.
-    pub attempts: u32,
-    duration: Option<SimDuration>,
-    exit_code: Option<u8>,
-    /// StartTask: where the missing ones are to go.
-    targets: Vec<Target>,
-    delay: SimDuration,
-    deadline: Option<SimTime>,
-    /// Version of the cluster when ECS last refused.
-    refused_at: u64,
-}
+use task::Task;
 
 /// What happens to tasks that were not placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +58,7 @@ pub enum Occurrence<'a> {
     Requested(&'a PendingCall),
     /// A call joined its caller's queue behind others, without ECS being asked.
     Queued(&'a PendingCall),
-    /// ECS did not place all tasks of a call.
+    /// ECS did not accept all tasks of a call.
     Refused {
         /// The call; `missing` tells how many tasks.
         call: &'a PendingCall,
@@ -128,12 +81,105 @@ pub enum Occurrence<'a> {
         /// Whether it was noted as requested before, and waited.
         waited: bool,
     },
-    /// A task was accepted and placed.
+    /// A task was accepted; of a service, it was asked for in the same breath.
+    Accepted(&'a Task),
+    /// A task was placed: its resources are taken.
     Placed(&'a Task),
+    /// A task came to another state; that it runs or has stopped is told by itself.
+    Moved(&'a Task),
     /// A task began to run.
     Started(&'a Task),
-    /// A task ended.
+    /// The health of a task changed.
+    HealthChanged(&'a Task),
+    /// A task is no longer meant to run.
+    Stopping(&'a Task),
+    /// CPU, memory, GPUs and ports of a task are free for others again.
+    Released(&'a Task),
+    /// A task ended. Its network interface is free again.
     Stopped(&'a Task),
+    /// Something happened to a container instance.
+    Instance {
+        /// Its cluster.
+        cluster: ClusterId,
+        /// Which.
+        instance: InstanceId,
+        /// What.
+        change: InstanceChange,
+    },
+    /// A capacity provider was looked at, or its group was resized.
+    Scaled(&'a Scaled),
+    /// A service has something to say.
+    Service(&'a ServiceNote),
+}
+
+/// What happens to a container instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceChange {
+    /// It registered.
+    Registered,
+    /// It takes tasks again.
+    Activated,
+    /// It takes no more tasks.
+    Draining,
+    /// Its agent is connected again.
+    Connected,
+    /// Its agent lost the connection.
+    Disconnected,
+    /// Amazon EC2 takes it back in two minutes.
+    SpotNotice,
+    /// It was deregistered; the machine goes on.
+    Deregistered,
+    /// The machine is gone.
+    Terminated,
+}
+
+/// State of a capacity provider at a moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaled {
+    /// Which.
+    pub provider: ProviderId,
+    /// CapacityProviderReservation in percent; absent without managed scaling.
+    pub reservation: Option<f64>,
+    /// Instances that are needed (M); absent where the metric does not say.
+    pub needed: Option<u32>,
+    /// Desired capacity of the group.
+    pub desired: u32,
+    /// Instances registered and in service (N).
+    pub running: u32,
+    /// Instances launched and not registered yet.
+    pub starting: u32,
+    /// Tasks that wait in PROVISIONING for it.
+    pub waiting: u32,
+}
+
+/// Something a service has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceNote {
+    /// The service.
+    pub service: WorkloadId,
+    /// Number of its deployment, from 1.
+    pub deployment: u32,
+    /// What.
+    pub what: ServiceNews,
+}
+
+/// What a service has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceNews {
+    /// A deployment began.
+    DeploymentStarted,
+    /// All tasks of the deployment are there and healthy, and none of an older one is left.
+    DeploymentCompleted,
+    /// The circuit breaker gave the deployment up.
+    DeploymentFailed,
+    /// The service goes back to the last deployment that completed.
+    RolledBack,
+    /// It has what it wants.
+    SteadyState,
+    /// No instance could take a task; the one that came closest, and why not.
+    Unable(Option<(InstanceId, Reason)>),
+    /// Tasks that stop before they run hold up the next ones.
+    Throttled,
 }
 
 /// Is told what happens, in order.
@@ -169,6 +215,10 @@ pub struct Outcome {
     /// Calls with tasks that were not placed and not given up, in order of request, with the reason
     /// that placement gives at the end.
     pub waiting: Vec<Waiting>,
+    /// Of each live task that waits in PROVISIONING, by its number: why it finds no place.
+    pub provisioning: Vec<(u64, Refusal)>,
+    /// Instances that were launched and had not registered: their provider, and since when.
+    pub starting: Vec<(ProviderId, SimTime)>,
     /// Events handled.
     pub events: u64,
     /// Placement decisions made.
@@ -206,10 +256,12 @@ struct Engine<'r, R> {
     warm_up: Option<SimTime>,
     world: World,
     indexes: Arena<ClusterId, Index>,
-    workloads: Arena<WorkloadId, Workload>,
+    workloads: Arena<WorkloadId, crate::workload::Workload>,
     sources: Arena<WorkloadId, Source>,
     calendar: Calendar<Event>,
     tasks: Slots<Task>,
+    /// Tasks of each instance that have not stopped.
+    aboard: Arena<ClusterId, Vec<Vec<Ref>>>,
     calls: Slots<PendingCall>,
     /// The calls that each workload keeps waiting under `x-fcfs`.
     queues: Arena<WorkloadId, VecDeque<Ref>>,
@@ -224,32 +276,30 @@ struct Engine<'r, R> {
     recorder: &'r mut R,
 }
 
+/// What a workload still has to submit.
 struct Source {
     submissions: Submissions,
     next: Option<Submission>,
     made: u64,
 }
 
-/// How long a client token is remembered: exactly 24 hours.
-/// Source: ECS developer guide, "Ensuring idempotency" ("up to 24 hours").
-const TOKEN_LIFE: SimDuration = SimDuration::from_secs(24 * 3600);
-
 impl<'r, R: Recorder> Engine<'r, R> {
     fn new(plan: Plan, recorder: &'r mut R) -> Self {
         let streams = Streams::new(plan.seed);
         let mut world = plan.world;
         track_spreads(&mut world);
-        let indexes = world
-            .clusters
-            .ids()
-            .map(|_| Index::new(world.rules.items()))
-            .collect();
+        let clusters = || world.clusters.iter();
         let mut engine = Engine {
             streams,
             horizon: plan.horizon,
             warm_up: Some(plan.warm_up),
+            indexes: clusters()
+                .map(|_| Index::new(world.rules.items()))
+                .collect(),
+            aboard: clusters()
+                .map(|(_, cluster)| vec![Vec::new(); cluster.instances().len()])
+                .collect(),
             world,
-            indexes,
             sources: Arena::new(),
             queues: plan.workloads.ids().map(|_| VecDeque::new()).collect(),
             workloads: plan.workloads,
@@ -328,8 +378,11 @@ impl<'r, R: Recorder> Engine<'r, R> {
             self.recorder.progress(self.now, self.events);
         }
         match event {
+            Event::InterfaceAttached(task) => self.interface_attached(task),
             Event::TaskStarted(task) => self.task_started(task),
-            Event::TaskExited(task) => self.task_exited(task),
+            Event::TaskEnds(task) => self.task_ends(task),
+            Event::ContainersStopped(task) => self.containers_stopped(task),
+            Event::InterfaceDetached(task) => self.interface_detached(task),
             Event::Arrival(workload) => self.arrivals(workload),
             Event::CallDue(call) => self.call_due(call),
         }
@@ -337,472 +390,6 @@ impl<'r, R: Recorder> Engine<'r, R> {
 
     fn schedule(&mut self, at: SimTime, event: Event) {
         self.calendar.schedule(at, event.class(), event);
-    }
-
-    /// All calls that a workload makes now; the next later one is scheduled.
-    fn arrivals(&mut self, id: WorkloadId) {
-        while let Some(submission) = self.sources[id].next {
-            if submission.at > self.now {
-                self.schedule(submission.at, Event::Arrival(id));
-                return;
-            }
-            let source = &mut self.sources[id];
-            let number = source.made;
-            source.made += 1;
-            source.next = source.submissions.next();
-            self.first_call(id, number, submission);
-        }
-        self.open_sources -= 1;
-    }
-
-    fn first_call(&mut self, id: WorkloadId, number: u64, submission: Submission) {
-        let workload = &self.workloads[id];
-        let (template, count, targets) = match &workload.call {
-            Call::RunTask {
-                template, count, ..
-            } => (*template, submission.count.unwrap_or(*count), Vec::new()),
-            Call::StartTask {
-                template,
-                instances,
-            } => (*template, instances.len() as u32, instances.clone()),
-        };
-        let (delay, deadline) = match workload.on_failure {
-            OnFailure::Retry {
-                first,
-                give_up_after,
-                ..
-            } => (first, give_up_after.map(|span| self.now + span)),
-            OnFailure::GiveUp | OnFailure::Queue => (SimDuration::ZERO, None),
-        };
-        let mut call = PendingCall {
-            workload: id,
-            number,
-            template: submission.template.unwrap_or(template),
-            requested_at: self.now,
-            count,
-            missing: count,
-            attempts: 0,
-            duration: submission.duration,
-            exit_code: submission.exit_code,
-            targets,
-            delay,
-            deadline,
-            refused_at: 0,
-        };
-        if self.is_repeated(&call) {
-            self.repeated(&call, false);
-            return;
-        }
-        self.recorder
-            .record(self.now, Occurrence::Requested(&call), &self.world);
-        if self.workloads[id].on_failure == OnFailure::Queue && !self.queues[id].is_empty() {
-            self.recorder
-                .record(self.now, Occurrence::Queued(&call), &self.world);
-            let call = self.calls.insert(call);
-            self.queues[id].push_back(call);
-            return;
-        }
-        if let Some(refusal) = self.ask(&mut call) {
-            self.refused(call, &refusal);
-        }
-    }
-
-    /// Whether another call with the same client token was answered less than 24 hours ago with
-    /// some task. Such a call starts nothing. Source: ECS API reference, RunTask, `clientToken`.
-    fn is_repeated(&self, call: &PendingCall) -> bool {
-        let Some(token) = self.token(call) else {
-            return false;
-        };
-        self.tokens
-            .get(&token)
-            .is_some_and(|(workload, number, until)| {
-                (*workload, *number) != (call.workload, call.number) && self.now < *until
-            })
-    }
-
-    fn token(&self, call: &PendingCall) -> Option<(ClusterId, String)> {
-        match &self.workloads[call.workload].call {
-            Call::RunTask {
-                client_token: Some(token),
-                ..
-            } => Some((self.world.templates[call.template].cluster, token.clone())),
-            Call::RunTask { .. } | Call::StartTask { .. } => None,
-        }
-    }
-
-    fn remember_token(&mut self, call: &PendingCall) {
-        if let Some(token) = self.token(call) {
-            let until = self.now + TOKEN_LIFE;
-            self.tokens
-                .insert(token, (call.workload, call.number, until));
-        }
-    }
-
-    fn repeated(&mut self, call: &PendingCall, waited: bool) {
-        let occurrence = Occurrence::Repeated { call, waited };
-        self.recorder.record(self.now, occurrence, &self.world);
-    }
-
-    /// A caller asks again, or gives up.
-    fn call_due(&mut self, at: Ref) {
-        let Some(mut call) = self.calls.remove(at) else {
-            return;
-        };
-        if call.deadline.is_some_and(|deadline| deadline <= self.now) {
-            self.give_up(&call);
-            return;
-        }
-        if self.is_repeated(&call) {
-            self.repeated(&call, true);
-            return;
-        }
-        if let Some(refusal) = self.ask(&mut call) {
-            self.refused(call, &refusal);
-        }
-    }
-
-    /// Asks ECS for the missing tasks of a call. Gives the reason when some stay missing.
-    fn ask(&mut self, call: &mut PendingCall) -> Option<Refusal> {
-        if call.targets.is_empty() {
-            self.run_task(call).then(|| self.refusal(call))
-        } else {
-            self.start_task(call)
-        }
-    }
-
-    /// The same, when nobody wants to know the reason: whether some stay missing.
-    fn ask_again(&mut self, call: &mut PendingCall) -> bool {
-        if call.targets.is_empty() {
-            self.run_task(call)
-        } else {
-            self.start_task(call).is_some()
-        }
-    }
-
-    /// RunTask: one task at a time, the state updated between [U-01]; once one cannot be placed none
-    /// of the rest can, for they are alike and nothing is released meanwhile. Whether some stay
-    /// missing.
-    ///
-    /// Source: ECS API reference, RunTask; ECS developer guide, "Task placement".
-    fn run_task(&mut self, call: &mut PendingCall) -> bool {
-        let had = call.missing;
-        while call.missing > 0 {
-            let Some(instance) = self.choose(call) else {
-                break;
-            };
-            self.place(call, instance);
-        }
-        self.answered(call, had);
-        call.missing > 0
-    }
-
-    /// StartTask: each named instance is judged by itself. Its rules carry the task definition's
-    /// constraints only when the scenario wants them checked [U-13].
-    ///
-    /// Source: ECS API reference, StartTask.
-    fn start_task(&mut self, call: &mut PendingCall) -> Option<Refusal> {
-        let had = call.missing;
-        let mut refusal = Refusal::default();
-        let mut failed = Vec::new();
-        for target in std::mem::take(&mut call.targets) {
-            self.decisions += 1;
-            match self.judge(call.template, target) {
-                Ok(instance) => self.place(call, instance),
-                Err(reason) => {
-                    refusal.add(reason);
-                    failed.push(target);
-                }
-            }
-        }
-        let refused = !failed.is_empty();
-        call.targets = failed;
-        self.answered(call, had);
-        refused.then_some(refusal)
-    }
-
-    /// ECS has answered a call of which `had` tasks were missing.
-    fn answered(&mut self, call: &mut PendingCall, had: u32) {
-        call.attempts += 1;
-        if call.missing < had {
-            self.hopeless = 0;
-            self.remember_token(call);
-        } else {
-            self.hopeless += 1;
-        }
-    }
-
-    /// Why the missing tasks of a call cannot be placed now.
-    fn refusal(&self, call: &PendingCall) -> Refusal {
-        if call.targets.is_empty() {
-            let template = &self.world.templates[call.template];
-            return scan::refusal(
-                &self.world.clusters[template.cluster],
-                &request(&self.world, call.template),
-            );
-        }
-        let mut refusal = Refusal::default();
-        for reason in call
-            .targets
-            .iter()
-            .filter_map(|target| self.judge(call.template, *target).err())
-        {
-            refusal.add(reason);
-        }
-        refusal
-    }
-
-    fn judge(&self, template: TemplateId, target: Target) -> Result<InstanceId, Reason> {
-        let Target::Known(id) = target else {
-            return Err(Reason::Missing);
-        };
-        let cluster = &self.world.clusters[self.world.templates[template].cluster];
-        if cluster.instances()[id].status != InstanceStatus::Active {
-            return Err(Reason::Inactive);
-        }
-        match first_failure(cluster, id, &request(&self.world, template)) {
-            Some(reason) => Err(reason),
-            None => Ok(id),
-        }
-    }
-
-    fn choose(&mut self, call: &PendingCall) -> Option<InstanceId> {
-        self.decisions += 1;
-        let minor = task_key(call);
-        let mut draw = Draw::new(
-            self.streams,
-            Purpose::RandomPlacement,
-            call.workload.index() as u64,
-            minor,
-        );
-        let cluster = self.world.templates[call.template].cluster;
-        let request = request(&self.world, call.template);
-        self.indexes[cluster].choose(&self.world.clusters[cluster], &request, &mut draw)
-    }
-
-    /// Creates the next missing task of a call on an instance.
-    fn place(&mut self, call: &mut PendingCall, instance: InstanceId) {
-        let template = &self.world.templates[call.template];
-        let cluster = &mut self.world.clusters[template.cluster];
-        let gpus = cluster.place(instance, &template.demand, template.group);
-        let life = self.draw_life(call);
-        call.missing -= 1;
-        self.last_task += 1;
-        let mut task = Task {
-            number: self.last_task,
-            workload: call.workload,
-            template: call.template,
-            instance,
-            gpus,
-            requested_at: call.requested_at,
-            created_at: self.now,
-            image_pull: life.image_pull,
-            run_time: life.run_time,
-            exit: life.exit,
-            state: if self.world.templates[call.template].starts_in_provisioning {
-                TaskState::Provisioning
-            } else {
-                TaskState::Pending
-            },
-        };
-        self.recorder
-            .record(self.now, Occurrence::Placed(&task), &self.world);
-        match task.image_pull {
-            Some(pull) => {
-                task.state = TaskState::Pending;
-                let at = self.now + pull;
-                let task = self.tasks.insert(task);
-                self.schedule(at, Event::TaskStarted(task));
-            }
-            None => {
-                // Nothing to wait for: it runs at once.
-                task.state = TaskState::Running { since: self.now };
-                self.recorder
-                    .record(self.now, Occurrence::Started(&task), &self.world);
-                let at = self.now + task.run_time;
-                let task = self.tasks.insert(task);
-                self.schedule(at, Event::TaskExited(task));
-            }
-        }
-    }
-
-    /// What the next missing task of a call will be like: the same whenever and wherever it is placed.
-    fn draw_life(&self, call: &PendingCall) -> Life {
-        let workload = &self.workloads[call.workload];
-        let (major, minor) = (call.workload.index() as u64, task_key(call));
-        let mut run_times = self.streams.stream(Purpose::RunTime, major, minor);
-        let mut life = Life {
-            image_pull: None,
-            run_time: SimDuration::ZERO,
-            exit: Exit::default(),
-        };
-        let mut exits_first: Option<usize> = None;
-        let mut recorded = call.duration;
-        for (index, container) in workload.containers.iter().enumerate() {
-            let mut run_time = container
-                .duration
-                .as_ref()
-                .map(|duration| duration.sample(&mut run_times));
-            if container.essential {
-                // What a trace has recorded is of the first essential container.
-                run_time = recorded.take().or(run_time);
-                if let Some(run_time) =
-                    run_time.filter(|span| exits_first.is_none() || *span < life.run_time)
-                {
-                    (exits_first, life.run_time) = (Some(index), run_time);
-                }
-            }
-            if let Some(sampler) = &container.image_pull {
-                let pull = sampler.sample(&mut self.streams.stream(
-                    Purpose::ImagePull,
-                    major,
-                    minor << 8 | index as u64,
-                ));
-                life.image_pull = life.image_pull.max(Some(pull));
-            }
-        }
-        if let Some(container) = exits_first.map(|index| &workload.containers[index]) {
-            let exit = container
-                .exits
-                .sample(|| self.streams.stream(Purpose::Exit, major, minor));
-            life.exit = Exit {
-                code: container.exits.exits()[exit].exit_code,
-                reason: container.reasons[exit],
-            };
-        }
-        if let Some(code) = call.exit_code {
-            life.exit = Exit { code, reason: None };
-        }
-        life
-    }
-
-    fn task_started(&mut self, at: Ref) {
-        let Some(task) = self.tasks.get_mut(at) else {
-            return;
-        };
-        task.state = TaskState::Running { since: self.now };
-        let ends = self.now + task.run_time;
-        self.recorder
-            .record(self.now, Occurrence::Started(task), &self.world);
-        self.schedule(ends, Event::TaskExited(at));
-    }
-
-    /// An essential container has exited: the task stops, and what it held is free again.
-    fn task_exited(&mut self, at: Ref) {
-        let Some(mut task) = self.tasks.remove(at) else {
-            return;
-        };
-        let started_at = task.started_at().expect("a task runs before it exits");
-        task.state = TaskState::Stopped {
-            started_at,
-            at: self.now,
-        };
-        let template = &self.world.templates[task.template];
-        let cluster = &mut self.world.clusters[template.cluster];
-        cluster.release(task.instance, &template.demand, template.group, task.gpus);
-        self.hopeless = 0;
-        self.recorder
-            .record(self.now, Occurrence::Stopped(&task), &self.world);
-    }
-
-    /// Decides what comes of the missing tasks of a call, as its workload's `onFailure` says.
-    fn refused(&mut self, mut call: PendingCall, refusal: &Refusal) {
-        call.refused_at =
-            self.world.clusters[self.world.templates[call.template].cluster].version();
-        let next = match self.workloads[call.workload].on_failure {
-            OnFailure::GiveUp => Next::GivenUp,
-            OnFailure::Queue => Next::Queued,
-            OnFailure::Retry {
-                factor, at_most, ..
-            } => {
-                let at = self.now + call.delay;
-                let at = call.deadline.map_or(at, |deadline| deadline.min(at));
-                call.delay = SimDuration::from_secs_f64(call.delay.secs() * factor).min(at_most);
-                Next::RetryAt(at)
-            }
-        };
-        self.recorder.record(
-            self.now,
-            Occurrence::Refused {
-                call: &call,
-                refusal,
-                next,
-            },
-            &self.world,
-        );
-        match next {
-            Next::GivenUp => self.give_up(&call),
-            Next::RetryAt(at) => {
-                let call = self.calls.insert(call);
-                self.schedule(at, Event::CallDue(call));
-            }
-            Next::Queued => {
-                let id = call.workload;
-                let call = self.calls.insert(call);
-                self.queues[id].push_back(call);
-            }
-        }
-    }
-
-    fn give_up(&mut self, call: &PendingCall) {
-        let run_time = self.missing_run_time(call);
-        self.recorder
-            .record(self.now, Occurrence::GaveUp { call, run_time }, &self.world);
-    }
-
-    /// How long the missing tasks of a call would run, together.
-    fn missing_run_time(&self, call: &PendingCall) -> SimDuration {
-        let mut call = call.clone();
-        let mut sum = SimDuration::ZERO;
-        while call.missing > 0 {
-            sum = sum + self.draw_life(&call).run_time;
-            call.missing -= 1;
-        }
-        sum
-    }
-
-    /// Lets the head of each queue ask again where the cluster has changed since it was refused,
-    /// until no head finds a place any more.
-    fn serve_queues(&mut self) {
-        let mut served = true;
-        while served {
-            served = false;
-            for id in self.workloads.ids() {
-                while let Some(head) = self.queues[id].front().copied() {
-                    if !self.serve(id, head) {
-                        break;
-                    }
-                    served = true;
-                }
-            }
-        }
-    }
-
-    /// Whether the head of a queue could be placed whole. What could not keeps the place.
-    fn serve(&mut self, id: WorkloadId, head: Ref) -> bool {
-        let Some(call) = self.calls.get(head) else {
-            return false;
-        };
-        let cluster = self.world.templates[call.template].cluster;
-        if call.refused_at == self.world.clusters[cluster].version() {
-            return false;
-        }
-        let mut call = call.clone();
-        if self.is_repeated(&call) {
-            self.repeated(&call, true);
-            self.calls.remove(head);
-            self.queues[id].pop_front();
-            return true;
-        }
-        let unplaced = self.ask_again(&mut call);
-        call.refused_at = self.world.clusters[cluster].version();
-        match self.calls.get_mut(head) {
-            Some(place) if unplaced => *place = call,
-            _ => {
-                self.calls.remove(head);
-                self.queues[id].pop_front();
-            }
-        }
-        !unplaced
     }
 
     /// Whether nothing can change any more: no task runs, nobody new will ask, and everyone who
@@ -817,11 +404,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         // Looked at once in as many refusals as there are callers, so that a refusal costs the same
         // however many wait.
         self.hopeless = 0;
-        self.calls.iter().all(|call| {
-            let cluster = &self.world.clusters[self.world.templates[call.template].cluster];
-            let queued = self.workloads[call.workload].on_failure == OnFailure::Queue;
-            call.deadline.is_none() && (queued || call.refused_at == cluster.version())
-        })
+        self.calls.iter().all(|call| self.is_hopeless(call))
     }
 
     fn outcome(self) -> Outcome {
@@ -829,20 +412,17 @@ impl<'r, R: Recorder> Engine<'r, R> {
         live.sort_by_key(|task| task.number);
         let mut waiting: Vec<PendingCall> = self.calls.iter().cloned().collect();
         waiting.sort_by_key(|call| (call.requested_at, call.workload, call.number));
-        let waiting = waiting.into_iter().map(|call| {
-            let refusal = self.refusal(&call);
-            let run_time = self.missing_run_time(&call);
-            Waiting {
-                call,
-                refusal,
-                run_time,
-            }
+        let waiting = waiting.into_iter().map(|call| Waiting {
+            refusal: self.refusal(&call),
+            run_time: self.missing_run_time(&call),
+            call,
         });
-        let waiting = waiting.collect();
         Outcome {
             end: self.now,
             live,
-            waiting,
+            waiting: waiting.collect(),
+            provisioning: Vec::new(),
+            starting: Vec::new(),
             world: self.world,
             events: self.events,
             decisions: self.decisions,
@@ -850,35 +430,14 @@ impl<'r, R: Recorder> Engine<'r, R> {
     }
 }
 
-/// What a task will be like.
-struct Life {
-    image_pull: Option<SimDuration>,
-    run_time: SimDuration,
-    exit: Exit,
-}
-
-/// Key of the next missing task of a call among all tasks of its workload: it does not depend on
-/// when or how often the call was made.
-fn task_key(call: &PendingCall) -> u64 {
-    call.number * MAX_COUNT + u64::from(call.count - call.missing)
-}
-
-fn request(world: &World, template: TemplateId) -> Request<'_> {
-    let template = &world.templates[template];
-    Request {
-        rules_id: template.rules,
-        rules: &world.rules[template.rules],
-        demand: &template.demand,
-        group: template.group,
-    }
-}
-
 /// Has every cluster count what the strategies of its templates spread over.
 fn track_spreads(world: &mut World) {
     for (_, template) in world.templates.iter() {
-        for rule in &world.rules[template.rules].strategies {
-            if let crate::model::request::StrategyRule::SpreadAttribute(name) = rule {
-                world.clusters[template.cluster].track(template.group, name);
+        for launch in &template.launches {
+            for rule in &world.rules[launch.rules].strategies {
+                if let crate::model::request::StrategyRule::SpreadAttribute(name) = rule {
+                    world.clusters[template.cluster].track(template.group, name);
+                }
             }
         }
     }

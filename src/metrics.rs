@@ -232,75 +232,75 @@ impl Metrics {
     fn placed(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.placed += 1;
         let template = &world.templates[task.template];
-        let instance = &world.clusters[template.cluster].instances()[task.instance];
-        let taken = parts(&instance.resources_for(&template.demand));
-        let measured = task.requested_at >= self.since;
+        let measured = task.times.requested >= self.since;
         let cluster = self.cluster(template.cluster, world);
         cluster.waiting.change(now, 0, 1);
         cluster.pending.change(now, 1, 0);
         cluster.tracker.wait(task.template, 0, 1);
         cluster.group(template.group).placed += 1;
-        if measured {
+        let Some(id) = task.instance() else { return };
+        let instance = &world.clusters[template.cluster].instances()[id];
+        let taken = parts(&instance.resources_for(&template.demand));
+        if let (true, Some(run_time)) = (measured, task.run_time) {
             cluster.offer(
                 &instance.resources_for(&template.demand),
-                u128::from(task.run_time.micros()),
+                u128::from(run_time.micros()),
             );
         }
-        cluster.instances[task.instance].tasks += 1;
+        cluster.instances[id].tasks += 1;
         if instance.tasks == 1 {
             cluster.busy.change(now, 1, 0);
-            cluster.instances[task.instance].busy.set(now, 1);
+            cluster.instances[id].busy.set(now, 1);
         }
-        cluster.reserve(now, task.instance, |resource, level| {
-            level + taken[resource]
-        });
+        cluster.reserve(now, id, |resource, level| level + taken[resource]);
     }
 
     fn started(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.started += 1;
         let template = &world.templates[task.template];
-        let measured = task.requested_at >= self.since;
+        let measured = task.times.requested >= self.since;
         let cluster = self.cluster(template.cluster, world);
         cluster.pending.change(now, 0, 1);
         cluster.running.change(now, 1, 0);
         if measured {
-            let wait = (now - task.requested_at).micros();
+            let wait = (now - task.times.requested).micros();
             cluster.group(template.group).waits.push(wait);
         }
     }
 
     fn stopped(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.stopped += 1;
-        *self.counts.exit_codes.entry(task.exit.code).or_insert(0) += 1;
+        if let Some(exit) = task.exit {
+            *self.counts.exit_codes.entry(exit.code).or_insert(0) += 1;
+        }
         self.last_stop = now;
         self.in_system.set(now, self.in_system.level() - 1);
-        self.residence += u128::from((now - task.requested_at).micros());
+        self.residence += u128::from((now - task.times.requested).micros());
         if now >= self.since {
             self.stopped_since += 1;
         }
         let template = &world.templates[task.template];
-        let instance = &world.clusters[template.cluster].instances()[task.instance];
-        let given_back = parts(&instance.resources_for(&template.demand));
-        let measured = task.requested_at >= self.since;
+        let measured = task.times.requested >= self.since;
         let cluster = self.cluster(template.cluster, world);
         cluster.running.change(now, 0, 1);
         let group = cluster.group(template.group);
         group.stopped += 1;
-        if let (true, Some(started_at)) = (measured, task.started_at()) {
-            let wait = (started_at - task.requested_at).micros();
+        if let (true, Some(started_at)) = (measured, task.times.started) {
+            let wait = (started_at - task.times.requested).micros();
             group.ended.push((wait, (now - started_at).micros()));
         }
+        let Some(id) = task.instance() else { return };
+        let instance = &world.clusters[template.cluster].instances()[id];
+        let given_back = parts(&instance.resources_for(&template.demand));
         if instance.tasks == 0 {
             cluster.busy.change(now, 0, 1);
-            cluster.instances[task.instance].busy.set(now, 0);
+            cluster.instances[id].busy.set(now, 0);
         }
-        let held = u128::from((now - task.created_at).micros());
+        let held = u128::from((now - task.times.placed.unwrap_or(now)).micros());
         for (sum, part) in cluster.held.iter_mut().zip(given_back) {
             *sum += u128::from(part) * held;
         }
-        cluster.reserve(now, task.instance, |resource, level| {
-            level - given_back[resource]
-        });
+        cluster.reserve(now, id, |resource, level| level - given_back[resource]);
     }
 }
 
@@ -409,6 +409,14 @@ impl Recorder for Metrics {
             Occurrence::Placed(task) => self.placed(now, task, world),
             Occurrence::Started(task) => self.started(now, task, world),
             Occurrence::Stopped(task) => self.stopped(now, task, world),
+            Occurrence::Accepted(_)
+            | Occurrence::Moved(_)
+            | Occurrence::HealthChanged(_)
+            | Occurrence::Stopping(_)
+            | Occurrence::Released(_)
+            | Occurrence::Instance { .. }
+            | Occurrence::Scaled(_)
+            | Occurrence::Service(_) => {}
         }
     }
 

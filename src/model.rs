@@ -6,5 +6,6 @@
 pub mod arena;
 pub mod cluster;
 pub mod instance;
+pub mod provider;
 pub mod request;
 pub mod resources;

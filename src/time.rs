@@ -71,6 +71,11 @@ impl SimDuration {
         self.0
     }
 
+    /// What is left of this span after another; nothing when that is longer.
+    pub const fn minus(self, other: SimDuration) -> SimDuration {
+        SimDuration(self.0.saturating_sub(other.0))
+    }
+
     /// Seconds in this span, for output only.
     pub fn secs(self) -> f64 {
         self.0 as f64 / MICROS_PER_SEC as f64

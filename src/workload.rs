@@ -2,11 +2,12 @@
 
 pub mod arrival;
 pub mod distribution;
+pub mod service;
 pub mod trace;
 
 use std::sync::Arc;
 
-use crate::model::arena::{Id, InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::rng::{Purpose, Streams};
 use crate::time::{SimDuration, SimTime};
 use arrival::{ArrivalProcess, ArrivalTimes};
@@ -24,8 +25,8 @@ pub struct Workload {
     pub call: Call,
     /// When.
     pub arrivals: Arrivals,
-    /// The containers of its tasks, in the order of the task definition.
-    pub containers: Vec<Container>,
+    /// How the containers of its tasks behave.
+    pub behaviour: BehaviourId,
     /// What it does about tasks that ECS does not place.
     pub on_failure: OnFailure,
 }
@@ -33,6 +34,8 @@ pub struct Workload {
 /// The API call of a workload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
+    /// CreateService when the run starts: the service asks for tasks itself.
+    CreateService(Box<service::Service>),
     /// RunTask: ECS chooses the instances.
     RunTask {
         /// What to run; a trace may say otherwise row by row.

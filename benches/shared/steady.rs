@@ -125,6 +125,7 @@ impl Steady {
                 capacity: HOST,
                 reserved_ports: Vec::new(),
                 price: None,
+                ..Description::default()
             };
             cluster.register(description, InstanceStatus::Active, true);
         }

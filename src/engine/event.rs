@@ -12,13 +12,20 @@ pub struct Ref {
     pub generation: u32,
 }
 
-/// What can happen at a moment.
+/// What can happen at a moment. An event that finds its task in another state than the one it was
+/// meant for has been overtaken and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// The network interface of a task is there.
+    InterfaceAttached(Ref),
     /// All containers of a task have started.
     TaskStarted(Ref),
-    /// An essential container of a task has exited.
-    TaskExited(Ref),
+    /// A task ends by itself: an essential container has exited, or it cannot start.
+    TaskEnds(Ref),
+    /// All containers of a stopping task have stopped.
+    ContainersStopped(Ref),
+    /// The network interface of a task is gone.
+    InterfaceDetached(Ref),
     /// A workload makes its next call.
     Arrival(WorkloadId),
     /// A caller asks again, or gives up.
@@ -33,8 +40,8 @@ impl Event {
     /// Source: the same order as for AWS Batch's own transitions; ECS documents none.
     pub const fn class(self) -> u8 {
         match self {
-            Event::TaskStarted(_) => 0,
-            Event::TaskExited(_) => 1,
+            Event::InterfaceAttached(_) | Event::TaskStarted(_) => 0,
+            Event::TaskEnds(_) | Event::ContainersStopped(_) | Event::InterfaceDetached(_) => 1,
             Event::Arrival(_) | Event::CallDue(_) => 2,
         }
     }

@@ -1,6 +1,7 @@
-//! A task and its life: PROVISIONING or PENDING, RUNNING, STOPPED.
+//! A task and its life, from the moment ECS accepts it to STOPPED.
 
-use crate::model::arena::{InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, InstanceId, TemplateId, WorkloadId};
+use crate::placement::constraint::Reason;
 use crate::time::{SimDuration, SimTime};
 
 /// A task from the moment ECS accepts it.
@@ -10,24 +11,45 @@ pub struct Task {
     pub number: u64,
     /// Whose it is.
     pub workload: WorkloadId,
+    /// Key of its random draws among all tasks of its workload.
+    pub key: u64,
     /// What it is.
     pub template: TemplateId,
-    /// Where it is placed.
-    pub instance: InstanceId,
+    /// Which of the template's launches it was given to.
+    pub launch: u8,
+    /// Number of the service's deployment that it belongs to; 0 for a task of no service.
+    pub deployment: u32,
+    /// How its containers behave.
+    pub behaviour: BehaviourId,
+    /// What a trace has recorded of its first essential container.
+    pub recorded: Recorded,
+    /// Where it is placed; absent while it waits for capacity of its provider, and for ever when it
+    /// stops before it got any.
+    pub host: Option<Host>,
     /// GPU devices pinned to it, as bits.
     pub gpus: u64,
-    /// When the caller first asked for it.
-    pub requested_at: SimTime,
-    /// When ECS accepted it; its resources are taken from here on.
-    pub created_at: SimTime,
-    /// How long its images are pulled; absent when nothing is pulled.
-    pub image_pull: Option<SimDuration>,
-    /// How long it will run until an essential container exits.
-    pub run_time: SimDuration,
-    /// How that container will exit.
-    pub exit: Exit,
     /// Where it is in its life.
     pub state: TaskState,
+    /// When what happened.
+    pub times: Times,
+    /// How long it runs until an essential container exits; absent: until it is stopped.
+    pub run_time: Option<SimDuration>,
+    /// Why it stops or has stopped; absent while its desired status is RUNNING.
+    pub stop: Option<Stop>,
+    /// How the container exited that ended it, or else its first essential container; absent when
+    /// none exited by itself or by a signal.
+    pub exit: Option<Exit>,
+    /// How each container exited, in the order of the task definition; empty for a task of one
+    /// container, see [`Task::exit`].
+    pub exits: Box<[Option<Exit>]>,
+    /// What the health checks of its essential containers say.
+    pub health: Health,
+    /// Scale-in and deployments leave it alone until then.
+    pub protected_until: SimTime,
+    /// How it will end by itself, unless it is stopped before.
+    pub(super) end: Option<super::lifecycle::End>,
+    /// Its place in the list of tasks of its instance.
+    pub(super) seat: u32,
 }
 
 /// How a container exits.
@@ -39,69 +61,219 @@ pub struct Exit {
     pub reason: Option<u32>,
 }
 
-/// `lastStatus` of a task, with what belongs to it.
-///
-/// Source: ECS developer guide, "Task lifecycle". The states in between (ACTIVATING, DEACTIVATING,
-/// STOPPING, DEPROVISIONING) have no length here and leave no trace.
+/// What a trace has recorded of a task's first essential container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// How long it ran.
+    pub duration: Option<SimDuration>,
+    /// Its exit code.
+    pub exit_code: Option<u8>,
+}
+
+/// Where a task is placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// On a container instance.
+    Instance(InstanceId),
+    /// On Fargate, in one of the zones of its rules' subnets.
+    Fargate {
+        /// Number of the zone in [`super::plan::World::zones`]; absent when the scenario describes no subnet.
+        zone: Option<u32>,
+        /// Whether the capacity is Spot.
+        spot: bool,
+    },
+}
+
+/// When what happened to a task. Each moment is written once.
+///
+/// Source: ECS API reference, Task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The caller first asked for it, or its service first wanted it.
+    pub requested: SimTime,
+    /// ECS accepted it [U-34].
+    pub created: SimTime,
+    /// Its resources were taken.
+    pub placed: Option<SimTime>,
+    /// Its resources were free for others again (network interfaces: at `stopped`).
+    pub released: Option<SimTime>,
+    /// The agent began with it: it has what it needs.
+    pub begun: Option<SimTime>,
+    /// Span from `begun` over which its images are pulled; absent when nothing is pulled.
+    pub pull: Option<SimDuration>,
+    /// `startedAt`.
+    pub started: Option<SimTime>,
+    /// `stoppingAt`: its desired status became STOPPED.
+    pub stopping: Option<SimTime>,
+    /// `executionStoppedAt`: its first essential container had stopped.
+    pub execution_stopped: Option<SimTime>,
+    /// `stoppedAt`.
+    pub stopped: Option<SimTime>,
+}
+
+/// `lastStatus` of a task. It only moves forward; a state without work to do is skipped.
+///
+/// Source: ECS developer guide, "Task lifecycle".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TaskState {
-    /// Accepted; the network interface of an `awsvpc` task is being attached.
+    /// PROVISIONING: waits for capacity of its provider.
+    Waiting,
+    /// PROVISIONING: its network interface is being attached.
     Provisioning,
-    /// Accepted; images are pulled and containers created.
+    /// PENDING: waits on its instance for what stopping tasks still hold.
+    Queued,
+    /// PENDING: images are pulled, containers created and started.
     Pending,
-    /// All containers have started.
-    Running {
-        /// Since when.
-        since: SimTime,
-    },
-    /// At the end.
-    Stopped {
-        /// When it began to run.
-        started_at: SimTime,
-        /// When it ended.
-        at: SimTime,
-    },
+    /// ACTIVATING: its service registers it with a load balancer.
+    Activating,
+    /// RUNNING: all containers have started.
+    Running,
+    /// DEACTIVATING: its service takes it from the load balancer.
+    Deactivating,
+    /// STOPPING: containers have got their stop signal.
+    Stopping,
+    /// DEPROVISIONING: its network interface is being detached.
+    Deprovisioning,
+    /// STOPPED.
+    Stopped,
+}
+
+/// What the health checks of a task's essential containers say together: UNHEALTHY when one is,
+/// else UNKNOWN when one is, else HEALTHY.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Not known yet, or nothing is checked.
+    #[default]
+    Unknown,
+    /// All checks pass.
+    Healthy,
+    /// A check fails.
+    Unhealthy,
+}
+
+impl Health {
+    /// The word that ECS uses for it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Health::Unknown => "UNKNOWN",
+            Health::Healthy => "HEALTHY",
+            Health::Unhealthy => "UNHEALTHY",
+        }
+    }
+}
+
+/// Why a task stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// `stopCode`.
+    pub code: StopCode,
+    /// What `stoppedReason` says.
+    pub reason: StopReason,
+}
+
+/// `stopCode` of a task. Source: ECS API reference, Task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopCode {
+    /// It never ran.
+    TaskFailedToStart,
+    /// An essential container ended.
+    EssentialContainerExited,
+    /// Somebody stopped it.
+    UserInitiated,
+    /// Its service stopped it.
+    ServiceSchedulerInitiated,
+    /// Spot capacity was taken back.
+    SpotInterruption,
+    /// Its instance is gone.
+    TerminationNotice,
+}
+
+impl StopCode {
+    /// All codes.
+    pub const ALL: [StopCode; 6] = [
+        StopCode::TaskFailedToStart,
+        StopCode::EssentialContainerExited,
+        StopCode::UserInitiated,
+        StopCode::ServiceSchedulerInitiated,
+        StopCode::SpotInterruption,
+        StopCode::TerminationNotice,
+    ];
+
+    /// The word that ECS uses for it.
+    pub const fn text(self) -> &'static str {
+        match self {
+            StopCode::TaskFailedToStart => "TaskFailedToStart",
+            StopCode::EssentialContainerExited => "EssentialContainerExited",
+            StopCode::UserInitiated => "UserInitiated",
+            StopCode::ServiceSchedulerInitiated => "ServiceSchedulerInitiated",
+            StopCode::SpotInterruption => "SpotInterruption",
+            StopCode::TerminationNotice => "TerminationNotice",
+        }
+    }
+}
+
+/// What `stoppedReason` says. Source of the texts: ECS developer guide, "Stopped tasks error
+/// codes"; answers seen in the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// An essential container ended.
+    EssentialContainer,
+    /// A text of the world's: what StopTask was given, or what a container said.
+    Text(u32),
+    /// A task could not start for no particular reason.
+    FailedToStart,
+    /// Stopped by StopTask without a reason.
+    User,
+    /// Its instance was deregistered by force.
+    Deregistered,
+    /// Its service scaled in, deployed, or drained.
+    Scaling,
+    /// Its health checks failed.
+    Unhealthy,
+    /// Spot capacity was taken back.
+    Spot,
+    /// Its instance was terminated.
+    HostTerminated,
+    /// It waited too long for capacity of its provider; the reason of the instance that came closest.
+    NoRoom(Reason),
+    /// It waited too long, and its provider had no ACTIVE instance.
+    NoActiveInstances,
+    /// It waited too long, and its provider had no instance at all.
+    EmptyProvider,
 }
 
 impl TaskState {
     /// The word that ECS uses for it.
     pub const fn last_status(self) -> &'static str {
         match self {
-            TaskState::Provisioning => "PROVISIONING",
-            TaskState::Pending => "PENDING",
-            TaskState::Running { .. } => "RUNNING",
-            TaskState::Stopped { .. } => "STOPPED",
+            TaskState::Waiting | TaskState::Provisioning => "PROVISIONING",
+            TaskState::Queued | TaskState::Pending => "PENDING",
+            TaskState::Activating => "ACTIVATING",
+            TaskState::Running => "RUNNING",
+            TaskState::Deactivating => "DEACTIVATING",
+            TaskState::Stopping => "STOPPING",
+            TaskState::Deprovisioning => "DEPROVISIONING",
+            TaskState::Stopped => "STOPPED",
         }
     }
 }
 
 impl Task {
-    /// When it began to run; absent until it does.
-    pub const fn started_at(&self) -> Option<SimTime> {
-        match self.state {
-            TaskState::Provisioning | TaskState::Pending => None,
-            TaskState::Running { since } => Some(since),
-            TaskState::Stopped { started_at, .. } => Some(started_at),
+    /// The container instance it is placed on; none for a task that waits or runs on Fargate.
+    pub const fn instance(&self) -> Option<InstanceId> {
+        match self.host {
+            Some(Host::Instance(id)) => Some(id),
+            Some(Host::Fargate { .. }) | None => None,
         }
     }
 
-    /// When it ended; absent until it does.
-    pub const fn stopped_at(&self) -> Option<SimTime> {
-        match self.state {
-            TaskState::Stopped { at, .. } => Some(at),
-            TaskState::Provisioning | TaskState::Pending | TaskState::Running { .. } => None,
-        }
+    /// Whether it is meant to run: its desired status is RUNNING.
+    pub const fn is_desired(&self) -> bool {
+        self.stop.is_none()
     }
 
     /// Wait: from the caller's first request to RUNNING; absent until then.
     pub fn wait(&self) -> Option<SimDuration> {
-        self.started_at().map(|at| at - self.requested_at)
+        self.times.started.map(|at| at - self.times.requested)
     }
 }
-
-/// `stopCode` of a task whose essential container has exited.
-/// Source: ECS API reference, Task.
-pub const ESSENTIAL_CONTAINER_EXITED: &str = "EssentialContainerExited";
-
-/// `stoppedReason` that goes with it.
-pub const ESSENTIAL_CONTAINER_REASON: &str = "Essential container in task exited";

@@ -316,7 +316,7 @@ impl Metrics {
         let live: u128 = outcome
             .live
             .iter()
-            .map(|task| since(task.requested_at))
+            .map(|task| since(task.times.requested))
             .sum();
         let waiting: u128 = outcome
             .waiting
@@ -331,13 +331,14 @@ impl Metrics {
             .collect();
         for task in &outcome.live {
             let template = &outcome.world.templates[task.template];
-            let instance = &outcome.world.clusters[template.cluster].instances()[task.instance];
+            let Some(id) = task.instance() else { continue };
+            let instance = &outcome.world.clusters[template.cluster].instances()[id];
             let sums = &mut held[template.cluster.index()];
             for (sum, part) in sums
                 .iter_mut()
                 .zip(super::parts(&instance.resources_for(&template.demand)))
             {
-                *sum += u128::from(part) * since(task.created_at);
+                *sum += u128::from(part) * since(task.times.placed.unwrap_or(outcome.end));
             }
         }
         let reserved = self

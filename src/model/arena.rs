@@ -49,8 +49,12 @@ ids! {
     RulesId;
     /// A kind of request: task definition, overrides, group, rules.
     TemplateId;
-    /// A workload of the scenario.
+    /// A workload or service of the scenario.
     WorkloadId;
+    /// A capacity provider of the scenario.
+    ProviderId;
+    /// How the containers of a kind of task behave.
+    BehaviourId;
 }
 
 /// A growing list of `T`, indexed by its own kind of id.

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::arena::{Arena, AttributeId, GroupId, Id, InstanceId};
 use super::instance::{Description, Instance, InstanceStatus, Seen};
 use super::resources::{Demand, Resources};
+use crate::time::SimTime;
 
 /// Container instances, task groups, and the counts that placement asks for.
 ///
@@ -44,6 +45,15 @@ struct Spread {
 struct ChangeLog {
     dropped: u64,
     entries: Vec<Change>,
+}
+
+/// A part of what a task holds on its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// CPU, memory, GPUs and host ports.
+    Body,
+    /// Its network interface, which is free only when the task has stopped [U-17].
+    Interface,
 }
 
 /// A change of an instance.
@@ -229,18 +239,74 @@ impl Cluster {
         gpus
     }
 
-    /// Gives back what [`Cluster::place`] took.
+    /// A task on an instance is no longer meant to run: it counts no more for its group. It goes on
+    /// holding what it holds.
     ///
     /// # Panics
     /// When the task was not there.
+    pub fn leave(&mut self, id: InstanceId, group: GroupId) {
+        self.discount(id, group);
+        self.note(id, Some(group));
+    }
+
+    /// Gives back a part of what [`Cluster::place`] took.
+    ///
+    /// # Panics
+    /// When more is given back than was taken.
+    pub fn free(&mut self, id: InstanceId, demand: &Demand, group: GroupId, gpus: u64, part: Part) {
+        if part == Part::Interface && demand.resources.enis == 0 {
+            return;
+        }
+        self.credit(id, demand, gpus, part);
+        self.note(id, Some(group));
+    }
+
+    /// A task is no longer meant to run, and all but its network interface is free at once.
+    pub fn leave_and_free(&mut self, id: InstanceId, demand: &Demand, group: GroupId, gpus: u64) {
+        self.discount(id, group);
+        self.credit(id, demand, gpus, Part::Body);
+        self.note(id, Some(group));
+    }
+
+    /// A task is gone at once, with all that it held.
     pub fn release(&mut self, id: InstanceId, demand: &Demand, group: GroupId, gpus: u64) {
+        self.leave_and_free(id, demand, group, gpus);
+        self.free(id, demand, group, gpus, Part::Interface);
+    }
+
+    fn discount(&mut self, id: InstanceId, group: GroupId) {
         let instance = &mut self.instances[id];
-        let need = instance.resources_for(demand);
-        instance.free = instance.free.plus(&need);
+        instance.tasks -= 1;
+        let at = instance
+            .groups
+            .iter()
+            .position(|(known, _)| *known == group);
+        let at = at.expect("a task that leaves was counted in its group");
+        instance.groups[at].1 -= 1;
+        if instance.groups[at].1 == 0 {
+            instance.groups.swap_remove(at);
+        }
+        self.count(id, group, |count| *count -= 1);
+    }
+
+    fn credit(&mut self, id: InstanceId, demand: &Demand, gpus: u64, part: Part) {
+        let instance = &mut self.instances[id];
+        let whole = instance.resources_for(demand);
+        let back = match part {
+            Part::Body => Resources { enis: 0, ..whole },
+            Part::Interface => Resources {
+                enis: whole.enis,
+                ..Resources::default()
+            },
+        };
+        instance.free = instance.free.plus(&back);
         assert!(
             instance.capacity.fits(&instance.free),
             "more is released than was taken"
         );
+        if part == Part::Interface {
+            return;
+        }
         assert!(instance.free_gpus & gpus == 0, "a GPU is released twice");
         instance.free_gpus |= gpus;
         for port in &demand.ports {
@@ -250,18 +316,20 @@ impl Cluster {
                 .expect("a released port was taken");
             instance.ports.remove(at);
         }
-        instance.tasks -= 1;
-        let at = instance
-            .groups
-            .iter()
-            .position(|(known, _)| *known == group);
-        let at = at.expect("a released task was counted in its group");
-        instance.groups[at].1 -= 1;
-        if instance.groups[at].1 == 0 {
-            instance.groups.swap_remove(at);
-        }
-        self.count(id, group, |count| *count -= 1);
-        self.note(id, Some(group));
+    }
+
+    /// The agent of an instance is connected, or has lost its connection.
+    pub fn set_connected(&mut self, id: InstanceId, connected: bool) {
+        self.instances[id].agent_connected = connected;
+        self.note(id, None);
+    }
+
+    /// An instance leaves the cluster for good.
+    pub fn deregister(&mut self, id: InstanceId, at: SimTime) {
+        let instance = &mut self.instances[id];
+        instance.status = InstanceStatus::Inactive;
+        instance.left_at = Some(at);
+        self.note(id, None);
     }
 
     /// Sets an instance ACTIVE, DRAINING and so on, as UpdateContainerInstancesState does.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::arena::GroupId;
+use super::arena::{GroupId, ProviderId};
 use super::resources::{Demand, HostPort, Resources};
 use crate::query::Candidate;
+use crate::time::SimTime;
 
 /// Registration state of a container instance. Only an ACTIVE one takes tasks.
 ///
@@ -29,7 +30,7 @@ pub enum InstanceStatus {
 }
 
 /// What does not change while the instance is registered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
     /// Name in all outputs and in `startTask`: `<cluster>/<number>` unless the scenario names it.
     pub name: String,
@@ -47,8 +48,30 @@ pub struct Description {
     pub capacity: Resources,
     /// Ports that were taken from the start, ascending.
     pub reserved_ports: Vec<HostPort>,
-    /// On-demand price in micro-dollars an hour; absent when nobody gave one.
+    /// Price in micro-dollars an hour that is paid for it, on-demand or Spot; absent when nobody
+    /// gave one.
     pub price: Option<u64>,
+    /// How it was bought.
+    pub purchase: Purchase,
+    /// The capacity provider whose Auto Scaling group launched it; none for a standing instance.
+    pub provider: Option<ProviderId>,
+    /// When it was launched, in simulated time; money is paid from here on.
+    pub launched_at: SimTime,
+    /// When it registered, in simulated time; it can take tasks from here on.
+    pub joined_at: SimTime,
+    /// Whether the agent sets the instance DRAINING at a Spot interruption notice
+    /// (ECS_ENABLE_SPOT_INSTANCE_DRAINING).
+    pub spot_draining: bool,
+}
+
+/// How an instance is bought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purchase {
+    /// At the on-demand price, until it is terminated.
+    #[default]
+    OnDemand,
+    /// At the Spot price, until Amazon EC2 takes it back.
+    Spot,
 }
 
 impl Description {
@@ -84,6 +107,8 @@ pub struct Instance {
     pub ports: Vec<HostPort>,
     /// How many of those tasks each group has here; no group stands with zero.
     pub groups: Vec<(GroupId, u32)>,
+    /// When it left the cluster for good; absent while it is registered.
+    pub left_at: Option<SimTime>,
 }
 
 /// Most GPUs an instance may have: they are one word of bits.
@@ -117,6 +142,7 @@ impl Instance {
             },
             ports: description.reserved_ports.clone(),
             groups: Vec::new(),
+            left_at: None,
         }
     }
 

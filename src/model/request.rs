@@ -1,6 +1,6 @@
 //! What a caller asks for, once parsed: demand, group, and the rules that bind the choice.
 
-use super::arena::{ClusterId, GroupId, RulesId};
+use super::arena::{ClusterId, GroupId, ProviderId, RulesId};
 use super::resources::Demand;
 use crate::query::Expression;
 
@@ -9,8 +9,12 @@ use crate::query::Expression;
 pub enum Pool {
     /// Launch type EC2: every instance that is not external, also those of capacity providers [U-20].
     Ec2,
+    /// The same without the instances of capacity providers: the other reading of [U-20].
+    Ec2OutsideProviders,
     /// Launch type EXTERNAL: instances with the attribute `ecs.capability.external`.
     External,
+    /// The instances of one capacity provider.
+    Provider(ProviderId),
 }
 
 /// An attribute that a task definition needs its instance to have.
@@ -94,11 +98,51 @@ pub struct Template {
     pub task_definition: String,
     /// Group of its tasks.
     pub group: GroupId,
-    /// What a task takes from its instance.
+    /// What a task takes from its instance; on Fargate its size.
     pub demand: Demand,
-    /// Its placement rules.
+    /// Where its tasks may be launched, in the order of the capacity provider strategy; never
+    /// empty. A launch type is the only entry, with weight 1.
+    pub launches: Vec<Launch>,
+    /// Whether its tasks have a network interface of their own (`awsvpc`): it is attached in
+    /// PROVISIONING and detached in DEPROVISIONING.
+    pub network_interface: bool,
+    /// CPU units and MiB at the level of the task, after overrides; absent where there are none.
+    pub size: (Option<u32>, Option<u32>),
+    /// `startedBy` of the call.
+    pub started_by: Option<String>,
+    /// Whether no two of its tasks may share an instance (`distinctInstance`).
+    pub distinct_instance: bool,
+}
+
+/// One entry of a capacity provider strategy, or a launch type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// What runs the tasks.
+    pub on: LaunchOn,
+    /// Tasks that it gets first.
+    pub base: u32,
+    /// Its part of the others.
+    pub weight: u32,
+    /// The placement rules for its tasks.
     pub rules: RulesId,
-    /// Whether its tasks begin in PROVISIONING (`awsvpc`: a network interface is attached first)
-    /// and not in PENDING.
-    pub starts_in_provisioning: bool,
+}
+
+/// What runs the tasks of a [`Launch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaunchOn {
+    /// Launch type EC2.
+    Ec2,
+    /// Launch type EXTERNAL.
+    External,
+    /// Launch type FARGATE.
+    Fargate,
+    /// A capacity provider.
+    Provider(ProviderId),
+}
+
+impl Template {
+    /// The rules of its first launch, which are all there are under a launch type.
+    pub fn rules(&self) -> RulesId {
+        self.launches[0].rules
+    }
 }

@@ -125,7 +125,12 @@ impl Refusal {
 pub fn in_pool(cluster: &Cluster, id: InstanceId, pool: Pool) -> bool {
     match pool {
         Pool::Ec2 => !cluster.descriptions()[id].is_external(),
+        Pool::Ec2OutsideProviders => {
+            let description = &cluster.descriptions()[id];
+            !description.is_external() && description.provider.is_none()
+        }
         Pool::External => cluster.descriptions()[id].is_external(),
+        Pool::Provider(provider) => cluster.descriptions()[id].provider == Some(provider),
     }
 }
 

@@ -25,10 +25,10 @@ use rustc_hash::FxHashMap;
 
 use super::constraint::{has_attributes, has_zone, in_pool};
 use super::tree::{Free, Key, Tree};
-use crate::model::arena::{Arena, AttributeId, GroupId, Id, InstanceId, RulesId};
+use crate::model::arena::{Arena, AttributeId, GroupId, Id, InstanceId, ProviderId, RulesId};
 use crate::model::cluster::{Change, Cluster};
 use crate::model::instance::Instance;
-use crate::model::request::{Constraint, Pool, Request, Rules, StrategyRule};
+use crate::model::request::{Constraint, Request, Rules, StrategyRule};
 use crate::model::resources::Resources;
 use crate::query::Expression;
 use crate::rng::Draw;
@@ -66,7 +66,7 @@ type Ranks = [u32; 5];
 /// Which instances are alike as far as rules can tell.
 #[derive(Debug, Default)]
 struct Kinds {
-    number_of: FxHashMap<(bool, Vec<Option<String>>), usize>,
+    number_of: FxHashMap<(bool, Option<ProviderId>, Vec<Option<String>>), usize>,
     of: Arena<InstanceId, usize>,
     /// One instance of each kind, to evaluate expressions on.
     example: Vec<InstanceId>,
@@ -510,7 +510,8 @@ impl Kinds {
                 .iter()
                 .map(|name| has.get(name).cloned())
                 .collect();
-            let key = (in_pool(cluster, id, Pool::External), values);
+            let description = &cluster.descriptions()[id];
+            let key = (description.is_external(), description.provider, values);
             let next = self.example.len();
             let kind = *self.number_of.entry(key).or_insert(next);
             if kind == next {

@@ -7,9 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Clock, write_secs};
-use crate::engine::task::{
-    ESSENTIAL_CONTAINER_EXITED, ESSENTIAL_CONTAINER_REASON, Task, TaskState,
-};
+use crate::engine::task::{Stop, StopReason, Task};
 use crate::engine::{Next, Occurrence, PendingCall, Waiting, World};
 use crate::model::arena::{Id, WorkloadId};
 use crate::placement::constraint::{Reason, Refusal};
@@ -139,11 +137,14 @@ impl<W: io::Write> TaskRows<W> {
     pub fn write(&mut self, task: &Task, world: &World) -> io::Result<()> {
         let template = &world.templates[task.template];
         let cluster = &world.clusters[template.cluster];
-        let instance = &cluster.descriptions()[task.instance];
-        let resources = cluster.instances()[task.instance].resources_for(&template.demand);
-        let stopped = task.stopped_at();
-        let pulled = task.image_pull.map(|pull| task.created_at + pull);
-        let pull_over = pulled.filter(|_| task.started_at().is_some());
+        let instance = task.instance().map(|id| &cluster.descriptions()[id]);
+        let resources = task.instance().map_or(template.demand.resources, |id| {
+            cluster.instances()[id].resources_for(&template.demand)
+        });
+        let times = &task.times;
+        let begun = times.begun.filter(|_| times.pull.is_some());
+        let pulled = begun.map(|begun| begun + times.pull.unwrap_or_default());
+        let pull_over = pulled.filter(|_| times.started.is_some());
         let row = &mut self.row;
         row.field.clear();
         row.field.extend_from_slice(b"task-");
@@ -154,31 +155,28 @@ impl<W: io::Write> TaskRows<W> {
             .text(&template.task_definition)
             .text(&cluster.name)
             .text(&self.names.workloads[task.workload.index()])
-            .text(&instance.name)
-            .maybe_text(instance.instance_type.as_deref())
-            .maybe_text(instance.zone())
+            .maybe_text(instance.map(|instance| instance.name.as_str()))
+            .maybe_text(instance.and_then(|instance| instance.instance_type.as_deref()))
+            .maybe_text(instance.and_then(|instance| instance.zone()))
             .text(task.state.last_status())
-            .time(Some(task.requested_at))
-            .time(Some(task.created_at))
-            .time(pulled.map(|_| task.created_at))
+            .time(Some(times.requested))
+            .time(Some(times.created))
+            .time(begun)
             .time(pull_over)
-            .time(task.started_at())
-            .time(stopped);
-        match task.state {
-            TaskState::Stopped { .. } => {
-                row.text(ESSENTIAL_CONTAINER_EXITED)
-                    .text(ESSENTIAL_CONTAINER_REASON)
-                    .number(task.exit.code);
-                row.maybe_text(
-                    task.exit
-                        .reason
-                        .map(|reason| world.reasons[reason as usize].as_str()),
-                );
-            }
-            TaskState::Provisioning | TaskState::Pending | TaskState::Running { .. } => {
-                row.text("").text("").text("").text("");
-            }
-        }
+            .time(times.started)
+            .time(times.stopped);
+        row.maybe_text(task.stop.map(|stop| stop.code.text()));
+        row.text(
+            &task
+                .stop
+                .map_or_else(String::new, |stop| stopped_reason(stop, world)),
+        );
+        match task.exit {
+            Some(exit) => row.number(exit.code),
+            None => row.text(""),
+        };
+        let reason = task.exit.and_then(|exit| exit.reason);
+        row.maybe_text(reason.map(|reason| world.reasons[reason as usize].as_str()));
         row.number(resources.cpu)
             .number(resources.memory)
             .number(resources.gpus);
@@ -194,6 +192,24 @@ impl<W: io::Write> TaskRows<W> {
     /// When the file cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// `stoppedReason` in ECS's words.
+pub fn stopped_reason(stop: Stop, world: &World) -> String {
+    match stop.reason {
+        StopReason::EssentialContainer => "Essential container in task exited".to_owned(),
+        StopReason::Text(text) => world.reasons[text as usize].clone(),
+        StopReason::FailedToStart => "Task failed to start".to_owned(),
+        StopReason::User => "Task stopped by user".to_owned(),
+        StopReason::Deregistered => "Container instance deregistration forced by user".to_owned(),
+        StopReason::Scaling => "Scaling activity initiated by deployment".to_owned(),
+        StopReason::Unhealthy => "Task failed container health checks".to_owned(),
+        StopReason::Spot => "Your Spot Task was interrupted.".to_owned(),
+        StopReason::HostTerminated => "Host EC2 terminated.".to_owned(),
+        StopReason::NoRoom(reason) => format!("TaskFailedToStart: {reason}"),
+        StopReason::NoActiveInstances => "TaskFailedToStart: NO ACTIVE INSTANCES".to_owned(),
+        StopReason::EmptyProvider => "TaskFailedToStart: EMPTY CAPACITY PROVIDER".to_owned(),
     }
 }
 
@@ -405,16 +421,25 @@ impl<W: io::Write> EventRows<W> {
                 self.task("placed", task, world, line);
                 let template = &world.templates[task.template];
                 let cluster = &world.clusters[template.cluster];
-                let instance = &cluster.descriptions()[task.instance];
                 put(line, "group", cluster.group_name(template.group));
                 put(line, "cluster", &cluster.name);
-                put(line, "containerInstance", &instance.name);
+                if let Some(id) = task.instance() {
+                    put(line, "containerInstance", &cluster.descriptions()[id].name);
+                }
             }
             Occurrence::Started(task) => self.task("started", task, world, line),
             Occurrence::Stopped(task) => {
                 self.task("stopped", task, world, line);
-                put(line, "exitCode", task.exit.code);
+                if let Some(exit) = task.exit {
+                    put(line, "exitCode", exit.code);
+                }
             }
+            Occurrence::Accepted(task) => self.task("accepted", task, world, line),
+            Occurrence::Moved(task) => self.task("moved", task, world, line),
+            Occurrence::HealthChanged(task) => self.task("healthChanged", task, world, line),
+            Occurrence::Stopping(task) => self.task("stopping", task, world, line),
+            Occurrence::Released(task) => self.task("released", task, world, line),
+            Occurrence::Instance { .. } | Occurrence::Scaled(_) | Occurrence::Service(_) => {}
         }
     }
 

@@ -20,6 +20,7 @@ use super::file::Scenario;
 use super::problem::{Problem, Problems, quoted};
 use super::{Loaded, clock};
 use crate::api::{ApiError, TaskDefinition};
+use crate::engine::plan::Faults;
 use crate::engine::{Plan, World};
 use crate::model::arena::{ClusterId, InstanceId};
 use crate::report::rows::Names;
@@ -84,6 +85,8 @@ pub fn resolve(
             warm_up: start(scenario.warm_up).unwrap_or_default(),
             world: resolver.world,
             workloads,
+            actions: Vec::new(),
+            faults: Faults::default(),
         },
     })
 }

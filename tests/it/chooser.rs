@@ -68,6 +68,7 @@ fn instance() -> impl Strategy<Value = (Description, InstanceStatus, bool)> {
                     },
                     reserved_ports: Vec::new(),
                     price: None,
+                    ..Description::default()
                 };
                 (description, status, connected)
             },
@@ -289,6 +290,7 @@ fn random_is_uniform_over_candidates() {
                 capacity,
                 reserved_ports: Vec::new(),
                 price: None,
+                ..Description::default()
             };
             cluster.register(description, InstanceStatus::Active, true);
         }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{Resolver, is_name};
 use crate::catalogue::Catalogue;
 use crate::model::cluster::Cluster;
-use crate::model::instance::{Description, InstanceStatus, MAX_GPUS, MAX_RESERVED_PORTS};
+use crate::model::instance::{Description, InstanceStatus, MAX_GPUS, MAX_RESERVED_PORTS, Purchase};
 use crate::model::resources::{HostPort, Protocol, Resources};
 use crate::scenario::file;
 use crate::scenario::problem::{Problem, key_path, quoted};
+use crate::time::SimTime;
 
 /// TCP ports that the agent keeps for itself on Linux.
 /// Source: ECS API reference, PortMapping; ECS agent configuration, ECS_RESERVED_PORTS.
@@ -253,6 +254,11 @@ impl<'a> Resolver<'a> {
                 capacity,
                 reserved_ports: ports.clone(),
                 price,
+                purchase: Purchase::OnDemand,
+                provider: None,
+                launched_at: SimTime::ZERO,
+                joined_at: SimTime::ZERO,
+                spot_draining: false,
             };
             let status = written.status.unwrap_or(InstanceStatus::Active);
             found.push((description, status, written.agent_connected.unwrap_or(true)));

@@ -10,7 +10,7 @@ use crate::api::{
 };
 use crate::model::arena::{Id, RulesId, TemplateId};
 use crate::model::request::{
-    Constraint, Pool, RequiredAttribute, Rules, StrategyRule, Subnets, Template,
+    Constraint, Launch, LaunchOn, Pool, RequiredAttribute, Rules, StrategyRule, Subnets, Template,
 };
 use crate::scenario::file;
 use crate::scenario::file::{StartTaskMemberOf, Ties};
@@ -299,8 +299,19 @@ impl<'a> Resolver<'a> {
             task_definition: site.definition_name.clone(),
             group,
             demand,
-            rules,
-            starts_in_provisioning: site.definition.network_mode() == NetworkMode::Awsvpc,
+            launches: vec![Launch {
+                on: match self.world.rules[rules].pool {
+                    Pool::External => LaunchOn::External,
+                    _ => LaunchOn::Ec2,
+                },
+                base: 0,
+                weight: 1,
+                rules,
+            }],
+            network_interface: site.definition.network_mode() == NetworkMode::Awsvpc,
+            size: (None, None),
+            started_by: None,
+            distinct_instance: false,
         }))
     }
 

@@ -54,7 +54,7 @@ impl<'a> Resolver<'a> {
             name: written.name.clone(),
             call: call?,
             arrivals: arrivals?,
-            containers,
+            behaviour: self.world.behaviours.push(containers),
             on_failure,
         };
         (self.problems.len() == before).then_some(workload)

@@ -315,9 +315,11 @@ impl Recorder for Answers {
             Occurrence::Placed(task) => {
                 let cluster = &world.clusters[world.templates[task.template].cluster];
                 let answer = self.to(task.workload);
-                answer
-                    .tasks
-                    .push(cluster.descriptions()[task.instance].name.clone());
+                answer.tasks.push(
+                    cluster.descriptions()[task.instance().expect("a task on an instance")]
+                        .name
+                        .clone(),
+                );
                 answer.gpus.push(task.gpus);
             }
             Occurrence::Refused { call, refusal, .. } => {
@@ -336,10 +338,7 @@ impl Recorder for Answers {
             }
             Occurrence::Repeated { call, .. } => self.to(call.workload).repeated = true,
             Occurrence::Requested(call) => self.to(call.workload).wanted = call.count,
-            Occurrence::Queued(_)
-            | Occurrence::GaveUp { .. }
-            | Occurrence::Started(_)
-            | Occurrence::Stopped(_) => {}
+            _ => {}
         }
     }
 }
