@@ -55,6 +55,8 @@ pub mod api;
 
 pub mod placement;
 
+pub mod capacity;
+
 pub mod workload;
 
 pub mod engine;
