@@ -55,6 +55,8 @@ pub mod api;
 
 pub mod placement;
 
+pub mod service;
+
 pub mod workload;
 
 pub mod engine;
