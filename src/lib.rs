@@ -57,6 +57,8 @@ pub mod placement;
 
 pub mod capacity;
 
+pub mod service;
+
 pub mod workload;
 
 pub mod engine;
