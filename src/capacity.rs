@@ -15,8 +15,7 @@ pub mod strategy;
 mod victims;
 
 pub use scaling::{
-    AutoScalingGroup, Bounds, DATAPOINTS_BEFORE_SCALE_IN, Need, Reading, Scaler, Settings,
-    WaitingGroup, need,
+    AutoScalingGroup, Bounds, DATAPOINTS_BEFORE_SCALE_IN, Need, Reading, Scaler, WaitingGroup, need,
 };
 pub use strategy::Share;
 pub use victims::{Member, victims};

@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 
 use crate::model::instance::MAX_RESERVED_PORTS;
+use crate::model::provider::ManagedScaling;
 use crate::model::resources::{Demand, HostPort, Resources};
 use crate::time::SimDuration;
 
@@ -12,33 +13,6 @@ use crate::time::SimDuration;
 ///
 /// Source: ECS developer guide, "Amazon ECS cluster auto scaling".
 pub const DATAPOINTS_BEFORE_SCALE_IN: u8 = 15;
-
-/// Settings of managed scaling.
-///
-/// Source: ECS API reference, ManagedScaling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Percent of the instances that should be in use, 1 to 100; below 100 some are kept spare.
-    pub target_capacity: u32,
-    /// Fewest instances that a scale-out adds to those that run, 1 to 10 000.
-    pub minimum_step: u32,
-    /// Most instances that a scale-out adds, 1 to 10 000 and not below the minimum.
-    pub maximum_step: u32,
-    /// No scale-out while an instance is younger than this, 0 to 10 000 seconds.
-    pub warm_up: SimDuration,
-}
-
-impl Default for Settings {
-    /// Target 100 %, steps of 1 to 10 000 instances, 300 seconds of warm-up.
-    fn default() -> Self {
-        Settings {
-            target_capacity: 100,
-            minimum_step: 1,
-            maximum_step: 10_000,
-            warm_up: SimDuration::from_secs(300),
-        }
-    }
-}
 
 /// What an empty instance of an Auto Scaling group offers at least and at most: each resource for
 /// itself, so there need not be a type that is all of one or the other.
@@ -161,7 +135,7 @@ impl Reading {
     ///
     /// Without instances it is 100 when nothing is needed, else 200. Waiting tasks that new
     /// instances would not help hold it at the target, so that nothing scales.
-    pub fn new(running: u32, empty: u32, need: Need, settings: &Settings) -> Reading {
+    pub fn new(running: u32, empty: u32, need: Need, settings: &ManagedScaling) -> Reading {
         let needed = match need {
             Need::NothingWaits => running.saturating_sub(empty),
             Need::Incompatible => running,
@@ -190,14 +164,14 @@ impl Reading {
     }
 
     /// How the metric compares with the target.
-    pub fn against_target(&self, settings: &Settings) -> Ordering {
+    pub fn against_target(&self, settings: &ManagedScaling) -> Ordering {
         let target = u64::from(settings.target_capacity) * self.denominator;
         self.numerator.cmp(&target)
     }
 
     /// The capacity that would bring the metric to the target. From no instances at all it is 2,
     /// whatever the target and the need.
-    fn wanted(&self, settings: &Settings) -> u32 {
+    fn wanted(&self, settings: &ManagedScaling) -> u32 {
         if self.running == 0 && self.needed > 0 {
             return 2;
         }
@@ -238,7 +212,7 @@ impl Scaler {
     pub fn minute(
         &mut self,
         reading: &Reading,
-        settings: &Settings,
+        settings: &ManagedScaling,
         group: &AutoScalingGroup,
     ) -> u32 {
         let within = |capacity: u32| capacity.max(group.minimum).min(group.maximum);

@@ -1,6 +1,6 @@
 //! Capacity providers: where tasks run that are started by a capacity provider strategy.
 
-use super::arena::{ClusterId, ProviderId};
+use super::arena::ClusterId;
 use super::instance::Description;
 use crate::time::SimDuration;
 
@@ -68,14 +68,26 @@ pub struct WarmPool {
 /// Source: ECS API reference, ManagedScaling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ManagedScaling {
-    /// Percentage of the instances that is to be in use: 1 to 100.
+    /// Percent of the instances that should be in use, 1 to 100; below 100 some are kept spare.
     pub target_capacity: u32,
-    /// Fewest instances that a scale-out adds: 1 to 10,000.
+    /// Fewest instances that a scale-out adds to those that run, 1 to 10 000.
     pub minimum_step: u32,
-    /// Most instances that a scale-out adds: 1 to 10,000.
+    /// Most instances that a scale-out adds, 1 to 10 000 and not below the minimum.
     pub maximum_step: u32,
-    /// No further scale-out while an instance is younger.
+    /// No scale-out while an instance is younger than this, 0 to 10 000 seconds.
     pub warm_up: SimDuration,
+}
+
+impl Default for ManagedScaling {
+    /// Target 100 %, steps of 1 to 10 000 instances, 300 seconds of warm-up.
+    fn default() -> Self {
+        ManagedScaling {
+            target_capacity: 100,
+            minimum_step: 1,
+            maximum_step: 10_000,
+            warm_up: SimDuration::from_secs(300),
+        }
+    }
 }
 
 impl Provider {
@@ -92,6 +104,3 @@ impl Provider {
         matches!(self.kind, ProviderKind::Fargate | ProviderKind::FargateSpot)
     }
 }
-
-/// Providers are named by id everywhere else.
-pub type Providers = super::arena::Arena<ProviderId, Provider>;

@@ -1,6 +1,7 @@
 //! A service: how many tasks it keeps, and how it replaces them.
 
 use crate::model::arena::{BehaviourId, TemplateId};
+use crate::service::circuit_breaker::Threshold;
 use crate::time::SimDuration;
 
 /// A service as CreateService makes it. Its tasks belong to the group `service:<name>`.
@@ -60,9 +61,10 @@ pub struct DeploymentSettings {
 pub struct CircuitBreaker {
     /// Whether the service goes back to the last deployment that completed.
     pub rollback: bool,
-    /// Consecutive failures after which a deployment fails; absent: half the desired count,
-    /// rounded up, 3 to 200.
-    pub threshold: Option<u32>,
+    /// Failures in a row after which a deployment fails.
+    pub threshold: Threshold,
+    /// Whether a healthy task starts the count again.
+    pub reset_on_healthy_task: bool,
 }
 
 /// What UpdateService changes; what is absent stays.

@@ -55,15 +55,15 @@ fn group(desired: u32, minimum: u32, maximum: u32) -> AutoScalingGroup {
     }
 }
 
-const fn target(target_capacity: u32) -> Settings {
-    Settings {
+const fn target(target_capacity: u32) -> ManagedScaling {
+    ManagedScaling {
         target_capacity,
         ..steps(1, 10_000)
     }
 }
 
-const fn steps(minimum_step: u32, maximum_step: u32) -> Settings {
-    Settings {
+const fn steps(minimum_step: u32, maximum_step: u32) -> ManagedScaling {
+    ManagedScaling {
         target_capacity: 100,
         minimum_step,
         maximum_step,
@@ -168,7 +168,7 @@ fn each_resource_of_the_smallest_type_can_keep_a_group_out() {
 
 /// Desired capacity after each minute that changes it, when the group follows at once and tasks
 /// fill what they need; half an hour in all.
-fn course(first: Reading, settings: &Settings) -> Vec<u32> {
+fn course(first: Reading, settings: &ManagedScaling) -> Vec<u32> {
     let mut scaler = Scaler::default();
     let (mut reading, mut desired) = (first, first.running);
     let mut course = Vec::new();
@@ -189,7 +189,7 @@ fn ecs_g96_metric_and_desired_capacity() {
     let check = |running,
                  empty,
                  groups: &[WaitingGroup],
-                 settings: &Settings,
+                 settings: &ManagedScaling,
                  expected: (u32, &str, &[u32])| {
         let need = need(groups, &bounds(&[SMALL]));
         let reading = Reading::new(running, empty, need, settings);
@@ -238,7 +238,7 @@ fn the_metric_meets_the_target_exactly() {
 
 #[test]
 fn ecs_g97_from_none_to_two_whatever_the_target_and_need() {
-    let check = |groups: &[WaitingGroup], settings: &Settings, maximum, expected| {
+    let check = |groups: &[WaitingGroup], settings: &ManagedScaling, maximum, expected| {
         let need = need(groups, &bounds(&[SMALL]));
         let reading = Reading::new(0, 0, need, settings);
         let mut scaler = Scaler::default();
@@ -250,11 +250,11 @@ fn ecs_g97_from_none_to_two_whatever_the_target_and_need() {
     };
     let one = [waiting(1, (1024, 2048, 0, 0))];
     let many = [waiting(900, (1024, 2048, 0, 0))];
-    check(&one, &Settings::default(), 10, 2);
-    check(&many, &Settings::default(), 1000, 2);
+    check(&one, &ManagedScaling::default(), 10, 2);
+    check(&many, &ManagedScaling::default(), 1000, 2);
     check(&many, &target(10), 1000, 2);
     check(&one, &steps(7, 9), 1000, 2);
-    check(&one, &Settings::default(), 1, 1);
+    check(&one, &ManagedScaling::default(), 1, 1);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn ecs_g100_a_datapoint_at_the_target_starts_the_fifteen_again() {
 
 #[test]
 fn warm_up_blocks_growth_and_still_starts_the_fifteen_again() {
-    let settings = Settings::default();
+    let settings = ManagedScaling::default();
     let full = Reading::new(4, 0, Need::Instances(5), &settings);
     let minute = |scaler: &mut Scaler, youngest_age| {
         let group = AutoScalingGroup {
@@ -358,9 +358,9 @@ fn some_need() -> impl Strategy<Value = Need> {
     ]
 }
 
-fn some_settings() -> impl Strategy<Value = Settings> {
+fn some_settings() -> impl Strategy<Value = ManagedScaling> {
     (1..=100_u32, 1..50_u32, 0..500_u32, 0..600_u64).prop_map(|(target, step, more, secs)| {
-        Settings {
+        ManagedScaling {
             target_capacity: target,
             minimum_step: step,
             maximum_step: step + more,
