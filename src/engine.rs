@@ -26,6 +26,7 @@ use crate::placement::index::Index;
 use crate::placement::scan;
 use crate::rng::{Draw, Purpose, Streams};
 use crate::time::{SimDuration, SimTime};
+use crate::workload::container::{self, Recorded};
 use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Submissions, Target, Workload};
 use calendar::Calendar;
 use event::{Event, Ref};
@@ -627,52 +628,32 @@ impl<'r, R: Recorder> Engine<'r, R> {
 
     /// What the next missing task of a call will be like: the same whenever and wherever it is placed.
     fn draw_life(&self, call: &PendingCall) -> Life {
-        let workload = &self.workloads[call.workload];
-        let (major, minor) = (call.workload.index() as u64, task_key(call));
-        let mut run_times = self.streams.stream(Purpose::RunTime, major, minor);
-        let mut life = Life {
-            image_pull: None,
-            run_time: SimDuration::ZERO,
-            exit: Exit::default(),
+        let containers = &self.workloads[call.workload].containers;
+        let recorded = Recorded {
+            duration: call.duration,
+            exit_code: call.exit_code,
         };
-        let mut exits_first: Option<usize> = None;
-        let mut recorded = call.duration;
-        for (index, container) in workload.containers.iter().enumerate() {
-            let mut run_time = container
-                .duration
-                .as_ref()
-                .map(|duration| duration.sample(&mut run_times));
-            if container.essential {
-                // What a trace has recorded is of the first essential container.
-                run_time = recorded.take().or(run_time);
-                if let Some(run_time) =
-                    run_time.filter(|span| exits_first.is_none() || *span < life.run_time)
-                {
-                    (exits_first, life.run_time) = (Some(index), run_time);
-                }
-            }
-            if let Some(sampler) = &container.image_pull {
-                let pull = sampler.sample(&mut self.streams.stream(
-                    Purpose::ImagePull,
-                    major,
-                    minor << 8 | index as u64,
-                ));
-                life.image_pull = life.image_pull.max(Some(pull));
-            }
+        let mut drawn = Vec::new();
+        container::draw(
+            containers,
+            &self.streams,
+            call.workload,
+            task_key(call),
+            recorded,
+            &mut drawn,
+        );
+        let runs = containers.iter().zip(&drawn);
+        let runs = runs.filter(|(container, _)| container.essential);
+        let first = runs.filter_map(|(_, drawn)| drawn.run);
+        let (run_time, exit) = first.min_by_key(|(span, _)| *span).unwrap_or_default();
+        Life {
+            image_pull: drawn.iter().filter_map(|drawn| drawn.pull).max(),
+            run_time,
+            exit: Exit {
+                code: exit.code,
+                reason: exit.reason,
+            },
         }
-        if let Some(container) = exits_first.map(|index| &workload.containers[index]) {
-            let exit = container
-                .exits
-                .sample(|| self.streams.stream(Purpose::Exit, major, minor));
-            life.exit = Exit {
-                code: container.exits.exits()[exit].exit_code,
-                reason: container.reasons[exit],
-            };
-        }
-        if let Some(code) = call.exit_code {
-            life.exit = Exit { code, reason: None };
-        }
-        life
     }
 
     fn task_started(&mut self, at: Ref) {
