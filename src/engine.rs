@@ -15,13 +15,20 @@
 //! The engine keeps no statistics. It tells a [`Recorder`] what happens, and that is all that
 //! leaves it.
 
+mod actions;
+mod agents;
 pub mod calendar;
 mod calls;
 pub mod event;
+mod fargate;
+mod instances;
 mod lifecycle;
 pub mod plan;
+mod scaling;
+mod services;
 pub mod slots;
 pub mod task;
+mod waiting;
 
 use std::collections::VecDeque;
 
@@ -33,12 +40,20 @@ use crate::placement::index::Index;
 use crate::rng::Streams;
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Submission, Submissions};
+use agents::Agent;
 use calendar::Calendar;
 pub use calls::PendingCall;
 use event::{Event, Ref};
+use fargate::Fleet;
+use instances::Launching;
+use lifecycle::Desk;
+use plan::{Action, Faults};
 pub use plan::{Plan, World};
+use scaling::Group;
+use services::ServiceState;
 use slots::Slots;
 use task::Task;
+use waiting::Line;
 
 /// What happens to tasks that were not placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +277,29 @@ struct Engine<'r, R> {
     tasks: Slots<Task>,
     /// Tasks of each instance that have not stopped.
     aboard: Arena<ClusterId, Vec<Vec<Ref>>>,
+    /// Agents with something to wait for.
+    agents: FxHashMap<(ClusterId, InstanceId), Agent>,
+    /// Tasks that wait for capacity of each provider.
+    lines: Arena<ProviderId, Line>,
+    /// How many tasks of each cluster do.
+    waiting: Arena<ClusterId, u32>,
+    /// Instances that boot.
+    starting: Slots<Launching>,
+    groups: Arena<ProviderId, Group>,
+    /// Providers that have lost an instance in this round.
+    short: Vec<ProviderId>,
+    fleet: Fleet,
+    services: Vec<ServiceState>,
+    service_of: Arena<WorkloadId, Option<u32>>,
+    /// In which order services are looked at.
+    service_order: Vec<u32>,
+    any_dirty: bool,
+    /// Counts changes of the instances of each cluster.
+    membership: Arena<ClusterId, u64>,
+    actions: Vec<Action>,
+    actions_left: usize,
+    faults: Faults,
+    desk: Desk,
     calls: Slots<PendingCall>,
     /// The calls that each workload keeps waiting under `x-fcfs`.
     queues: Arena<WorkloadId, VecDeque<Ref>>,
@@ -280,7 +318,10 @@ struct Engine<'r, R> {
 struct Source {
     submissions: Submissions,
     next: Option<Submission>,
+    /// Calls made.
     made: u64,
+    /// Tasks accepted.
+    tasks: u64,
 }
 
 impl<'r, R: Recorder> Engine<'r, R> {
@@ -299,12 +340,28 @@ impl<'r, R: Recorder> Engine<'r, R> {
             aboard: clusters()
                 .map(|(_, cluster)| vec![Vec::new(); cluster.instances().len()])
                 .collect(),
+            lines: world.providers.iter().map(|_| Line::default()).collect(),
+            waiting: clusters().map(|_| 0).collect(),
+            membership: clusters().map(|_| 0).collect(),
             world,
             sources: Arena::new(),
             queues: plan.workloads.ids().map(|_| VecDeque::new()).collect(),
             workloads: plan.workloads,
             calendar: Calendar::new(),
             tasks: Slots::new(),
+            agents: FxHashMap::default(),
+            starting: Slots::new(),
+            groups: Arena::new(),
+            short: Vec::new(),
+            fleet: Fleet::default(),
+            services: Vec::new(),
+            service_of: Arena::new(),
+            service_order: Vec::new(),
+            any_dirty: false,
+            actions_left: plan.actions.len(),
+            actions: plan.actions,
+            faults: plan.faults,
+            desk: Desk::default(),
             calls: Slots::new(),
             tokens: FxHashMap::default(),
             now: SimTime::ZERO,
@@ -328,7 +385,19 @@ impl<'r, R: Recorder> Engine<'r, R> {
                 submissions,
                 next,
                 made: 0,
+                tasks: 0,
             });
+        }
+        for (number, action) in engine.actions.iter().enumerate() {
+            let event = Event::Action(number as u32);
+            engine.calendar.schedule(action.at, event.class(), event);
+        }
+        engine.open_groups();
+        engine.open_services();
+        let clusters = engine.world.clusters.iter();
+        let instances = clusters.map(|(id, cluster)| (id, cluster.instances().ids()));
+        for (cluster, ids) in instances.collect::<Vec<_>>() {
+            ids.for_each(|id| engine.expect_faults(cluster, id));
         }
         engine
     }
@@ -348,12 +417,12 @@ impl<'r, R: Recorder> Engine<'r, R> {
                 for event in due.drain(..) {
                     self.handle(event);
                 }
-                self.serve_queues();
+                self.serve_all();
                 rounds += 1;
                 assert!(rounds < MOST_ROUNDS, "the events at {at} s never end");
             }
             self.recorder.settled(at, &self.world);
-            if self.horizon.is_none() && self.is_stuck() {
+            if self.horizon.is_none() && (self.is_over() || self.is_stuck()) {
                 break;
             }
         }
@@ -378,25 +447,65 @@ impl<'r, R: Recorder> Engine<'r, R> {
             self.recorder.progress(self.now, self.events);
         }
         match event {
+            Event::Action(number) => self.action(number),
+            Event::InstanceReady(at) => self.instance_ready(at),
+            Event::WarmInstanceReady(provider) => self.warm_instance_ready(provider),
             Event::InterfaceAttached(task) => self.interface_attached(task),
             Event::TaskStarted(task) => self.task_started(task),
+            Event::TaskActivated(task) => self.task_activated(task),
+            Event::TaskHealth(task) => self.task_health(task),
             Event::TaskEnds(task) => self.task_ends(task),
+            Event::TaskDeactivated(task) => self.task_deactivated(task),
             Event::ContainersStopped(task) => self.containers_stopped(task),
             Event::InterfaceDetached(task) => self.interface_detached(task),
+            Event::PatienceEnds(task) => self.patience_ends(task),
+            Event::SpotNotice(cluster, id) => self.spot_notice(cluster, id),
+            Event::SpotReclaim(cluster, id) => self.spot_reclaim(cluster, id),
+            Event::InstanceFails(cluster, id) => self.instance_fails(cluster, id),
+            Event::DrainEnds(cluster, id) => self.drain_ends(cluster, id),
+            Event::FargateSpotNotice(task) => self.fargate_spot_notice(task),
             Event::Arrival(workload) => self.arrivals(workload),
             Event::CallDue(call) => self.call_due(call),
+            Event::ServiceDue(service) => self.service_looks(service),
+            Event::Minute => self.minute(),
         }
+    }
+
+    /// Serves whoever waits, after the events of a round: capacity that was lost is replaced, then
+    /// come tasks in PROVISIONING, services, and callers that queue.
+    fn serve_all(&mut self) {
+        if !self.groups.is_empty() {
+            self.finish_drains();
+            self.replace_lost();
+        }
+        loop {
+            self.serve_waiting();
+            if !self.serve_services() {
+                break;
+            }
+        }
+        self.serve_queues();
     }
 
     fn schedule(&mut self, at: SimTime, event: Event) {
         self.calendar.schedule(at, event.class(), event);
     }
 
-    /// Whether nothing can change any more: no task runs, nobody new will ask, and everyone who
-    /// asks again for ever has been refused since the last change.
+    /// Whether all work has ended.
+    fn is_over(&self) -> bool {
+        self.tasks.is_empty()
+            && self.open_sources == 0
+            && self.calls.is_empty()
+            && self.actions_left == 0
+    }
+
+    /// Whether nothing can change any more: no task runs, nobody new will ask, no instance boots, and
+    /// everyone who asks again for ever has been refused since the last change.
     fn is_stuck(&mut self) -> bool {
         if !self.tasks.is_empty()
             || self.open_sources > 0
+            || self.actions_left > 0
+            || !self.starting.is_empty()
             || self.hopeless < self.calls.len() as u64
         {
             return false;
@@ -407,7 +516,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         self.calls.iter().all(|call| self.is_hopeless(call))
     }
 
-    fn outcome(self) -> Outcome {
+    fn outcome(mut self) -> Outcome {
         let mut live: Vec<Task> = self.tasks.iter().cloned().collect();
         live.sort_by_key(|task| task.number);
         let mut waiting: Vec<PendingCall> = self.calls.iter().cloned().collect();
@@ -417,12 +526,13 @@ impl<'r, R: Recorder> Engine<'r, R> {
             run_time: self.missing_run_time(&call),
             call,
         });
+        let waiting = waiting.collect();
         Outcome {
             end: self.now,
             live,
-            waiting: waiting.collect(),
-            provisioning: Vec::new(),
-            starting: Vec::new(),
+            waiting,
+            provisioning: self.why_waiting(),
+            starting: self.still_starting(),
             world: self.world,
             events: self.events,
             decisions: self.decisions,

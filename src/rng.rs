@@ -9,7 +9,7 @@
 //! `StdRng` and `SmallRng` promise no stable output. Its state and sequence come from the key by
 //! SplitMix64's finalizer (Steele, Lea and Flood 2014).
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 use rand_pcg::Pcg64;
 
 /// A random stream: a generator that belongs to one key.
@@ -29,6 +29,30 @@ pub enum Purpose {
     ImagePull = 4,
     /// The `random` placement strategy, and ties that the scenario breaks at random.
     RandomPlacement = 5,
+    /// Exit code and reason of a container that is not the first to end its task.
+    OtherExit = 20,
+    /// Whether the image is there already.
+    ImageCached = 21,
+    /// Whether the image pull fails.
+    ImagePullFailure = 22,
+    /// How long a container takes to stop when it is told to.
+    Sigterm = 23,
+    /// Most memory that a container uses.
+    MemoryPeak = 24,
+    /// When it has come to use that much.
+    MemoryPeakAfter = 25,
+    /// When health checks begin to pass.
+    HealthyAfter = 26,
+    /// When health checks begin to fail again.
+    UnhealthyAfter = 27,
+    /// When a Spot instance is interrupted.
+    SpotInterruption = 30,
+    /// When an instance fails.
+    InstanceFailure = 31,
+    /// When a task on Fargate Spot is interrupted.
+    FargateSpotInterruption = 32,
+    /// Which of a service's tasks stops of those that are equal.
+    ServiceVictim = 33,
 }
 
 /// The source of all streams of a run.
@@ -81,6 +105,28 @@ impl Draw {
     }
 }
 
+/// How likely something is, in parts of 2^53, so that no float decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chance(u64);
+
+impl Chance {
+    const PARTS: u64 = 1 << 53;
+
+    /// The chance of `probability`, 0 to 1; what lies outside is taken for the nearer end.
+    pub fn of(probability: f64) -> Self {
+        Chance((probability.clamp(0.0, 1.0) * Self::PARTS as f64).round() as u64)
+    }
+
+    /// Whether it happens. Draws only when that is not certain.
+    pub fn happens(self, stream: impl FnOnce() -> Stream) -> bool {
+        match self.0 {
+            0 => false,
+            Self::PARTS => true,
+            parts => stream().random_range(0..Self::PARTS) < parts,
+        }
+    }
+}
+
 /// SplitMix64 over a key.
 struct Key(u64);
 
@@ -122,6 +168,21 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn chances_hold() {
+        let streams = Streams::new(3);
+        let happened = |probability| {
+            let chance = Chance::of(probability);
+            let draw = |minor| chance.happens(|| streams.stream(Purpose::ImageCached, 0, minor));
+            (0..10_000).filter(|minor| draw(*minor)).count()
+        };
+        assert_eq!(happened(0.0), 0);
+        assert_eq!(happened(1.0), 10_000);
+        // Standard deviation of the count: √(10,000 · 0.25 · 0.75) = 43.
+        let quarter = happened(0.25);
+        assert!((2_370..2_630).contains(&quarter), "{quarter}");
     }
 
     /// The generator is part of the file format: other numbers are other results.

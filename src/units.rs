@@ -333,6 +333,71 @@ impl fmt::Display for RateOrZero {
     }
 }
 
+/// An amount of memory as a plain number of MiB, rounded once to whole millionths: `300`, `0.5`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Mebibytes(u64);
+
+impl Mebibytes {
+    /// The largest amount: 1 EiB.
+    const MOST: f64 = (1u64 << 40) as f64;
+
+    /// Millionths of a MiB.
+    pub const fn millionths(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Mebibytes {
+    type Error = String;
+
+    fn try_from(mib: f64) -> Result<Self, String> {
+        match (0.0..=Self::MOST).contains(&mib) {
+            true => Ok(Mebibytes((mib * 1e6).round() as u64)),
+            false => Err(format!("{mib} is not a number of MiB from 0 to 2^40")),
+        }
+    }
+}
+
+impl From<Mebibytes> for f64 {
+    fn from(amount: Mebibytes) -> f64 {
+        amount.0 as f64 / 1e6
+    }
+}
+
+impl FromStr for Mebibytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mib = text.parse::<f64>();
+        mib.map_err(|_| format!("{} is not a number of MiB", quoted(text)))?
+            .try_into()
+    }
+}
+
+impl fmt::Display for Mebibytes {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", f64::from(*self))
+    }
+}
+
+impl JsonSchema for Mebibytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Mebibytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "number",
+            "minimum": 0,
+            "maximum": Self::MOST,
+            "description": "An amount of memory as a plain number of MiB."
+        })
+    }
+}
+
 /// An amount of memory in whole MiB: `4 GiB`, `512 MiB`, `1 TiB`.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -992,5 +1057,23 @@ mod tests {
             let text = Timestamp::from_unix_secs(secs).at(SimTime::from_micros(micros));
             prop_assert!(text.ends_with('Z'));
         }
+    }
+
+    #[test]
+    fn mebibytes_are_plain_numbers() {
+        let check = |json: &str, expected: Option<u64>| {
+            let read = serde_json::from_str::<Mebibytes>(json);
+            assert_eq!(read.ok().map(Mebibytes::millionths), expected, "{json}");
+            let read = json.parse::<Mebibytes>();
+            assert_eq!(read.ok().map(Mebibytes::millionths), expected, "{json}");
+        };
+        check("300", Some(300_000_000));
+        check("0.5", Some(500_000));
+        check("0.0000004", Some(0));
+        check("1099511627776", Some(1_099_511_627_776_000_000));
+        check("1099511627777", None);
+        check("-1", None);
+        check("1e999", None);
+        check("\"4 GiB\"", None);
     }
 }

@@ -1,8 +1,10 @@
 //! Who asks for what and when: workloads, and the submissions they make in the order of time.
 
 pub mod arrival;
+pub mod container;
 pub mod distribution;
 pub mod service;
+pub mod timeline;
 pub mod trace;
 
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::rng::{Purpose, Streams};
 use crate::time::{SimDuration, SimTime};
 use arrival::{ArrivalProcess, ArrivalTimes};
-use distribution::{ExitSampler, Sampler};
+
+pub use container::Container;
 
 /// Most tasks that one call may ask for. Source: ECS API reference, RunTask.
 pub const MAX_COUNT: u64 = 10;
@@ -70,21 +73,6 @@ pub enum Arrivals {
     Process(ArrivalProcess),
     /// As a trace has it, in order of time.
     Trace(Arc<[Submission]>),
-}
-
-/// How the containers of a workload's tasks behave.
-#[derive(Clone, Debug)]
-pub struct Container {
-    /// Whether its exit stops the task.
-    pub essential: bool,
-    /// How long it runs once started; absent: until its task stops.
-    pub duration: Option<Sampler>,
-    /// How it exits.
-    pub exits: ExitSampler,
-    /// Reason of each of those exits, as a number into the world's reasons.
-    pub reasons: Vec<Option<u32>>,
-    /// How long its image is pulled; absent: it is there.
-    pub image_pull: Option<Sampler>,
 }
 
 /// What a caller does about tasks that were not placed. ECS itself does not retry RunTask.

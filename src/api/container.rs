@@ -117,8 +117,8 @@ impl ContainerDefinition {
             .into()
     }
 
-    /// The hard limit, where 0 is none.
-    pub(super) fn hard_memory(&self) -> Option<u32> {
+    /// The hard limit in MiB, where 0 is none.
+    pub fn hard_memory(&self) -> Option<u32> {
         self.memory.filter(|&mib| mib > 0)
     }
 

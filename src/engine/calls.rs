@@ -2,14 +2,15 @@
 
 use super::event::{Event, Ref};
 use super::lifecycle::Wanted;
+use super::services::shares;
 use super::task::{Host, Recorded};
 use super::{Engine, Next, Occurrence, Recorder, World};
-use crate::model::arena::{ClusterId, Id, InstanceId, TemplateId, WorkloadId};
+use crate::capacity::strategy;
+use crate::model::arena::{ClusterId, InstanceId, TemplateId, WorkloadId};
 use crate::model::instance::InstanceStatus;
 use crate::model::request::Request;
 use crate::placement::constraint::{Reason, Refusal, first_failure};
 use crate::placement::scan;
-use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Target};
 
@@ -35,6 +36,8 @@ pub struct PendingCall {
     targets: Vec<Target>,
     delay: SimDuration,
     deadline: Option<SimTime>,
+    /// What stood in the way last time, apart from instances.
+    obstacle: Option<Reason>,
     /// Version of the cluster when ECS last refused.
     refused_at: u64,
 }
@@ -95,6 +98,7 @@ impl<R: Recorder> Engine<'_, R> {
             targets,
             delay,
             deadline,
+            obstacle: None,
             refused_at: 0,
         };
         if self.is_repeated(&call) {
@@ -187,21 +191,107 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
-    /// RunTask: one task at a time, the state updated between [U-01]; once one cannot be placed none
-    /// of the rest can, for they are alike and nothing is released meanwhile. Whether some stay
-    /// missing.
+    /// RunTask: one task at a time, the state updated between [U-01]. Each task has its capacity
+    /// provider before any is placed; once one of a launch cannot be placed none of the rest can, for
+    /// they are alike and nothing is released meanwhile. Whether some stay missing.
     ///
     /// Source: ECS API reference, RunTask; ECS developer guide, "Task placement".
     fn run_task(&mut self, call: &mut PendingCall) -> bool {
         let had = call.missing;
-        while call.missing > 0 {
-            let Some(instance) = self.choose(call) else {
-                break;
-            };
-            self.place(call, instance);
+        call.obstacle = None;
+        if self.passes_quota(call) {
+            call.obstacle = Some(Reason::Quota);
+        } else if self.world.templates[call.template].launches.len() == 1 {
+            while call.missing > 0 && self.run_one(call, 0) {}
+        } else {
+            self.run_on_providers(call);
         }
         self.answered(call, had);
         call.missing > 0
+    }
+
+    /// Deals the missing tasks of a call out to its capacity providers, base and weights per call
+    /// [U-28], and runs them in that order.
+    fn run_on_providers(&mut self, call: &mut PendingCall) {
+        let shares = shares(&self.world.templates[call.template].launches);
+        let (mut given, mut full) = (vec![0; shares.len()], vec![false; shares.len()]);
+        for _ in 0..call.missing {
+            let Some(launch) = strategy::next(&shares, &given) else {
+                return;
+            };
+            given[launch] += 1;
+            full[launch] = full[launch] || !self.run_one(call, launch as u8);
+        }
+    }
+
+    /// Whether so many tasks of a call would come to wait in PROVISIONING that the cluster's limit
+    /// would be passed: then none is started. Source: ECS API reference, RunTask.
+    fn passes_quota(&mut self, call: &PendingCall) -> bool {
+        let template = &self.world.templates[call.template];
+        let room = self.waiting_room(template.cluster);
+        let launches = template.launches.len() as u8;
+        if call.missing <= room
+            || (0..launches).all(|it| self.scaling_provider(call.template, it).is_none())
+        {
+            return false;
+        }
+        // Near the limit: puts the tasks where they would go, counts, and takes them away again.
+        let shares = shares(&template.launches);
+        let (group, demand) = (template.group, template.demand.clone());
+        let cluster = template.cluster;
+        let (mut given, mut placed, mut wait) = (vec![0; shares.len()], Vec::new(), 0);
+        for number in 0..call.missing {
+            let Some(launch) = strategy::next(&shares, &given) else {
+                break;
+            };
+            given[launch] += 1;
+            let launch = launch as u8;
+            if self.scaling_provider(call.template, launch).is_none() {
+                continue;
+            }
+            let key = task_key(call) + u64::from(number);
+            match self.choose(call.template, launch, call.workload, key) {
+                Some(id) => {
+                    let gpus = self.world.clusters[cluster].place(id, &demand, group);
+                    placed.push((id, gpus));
+                }
+                None => wait += 1,
+            }
+        }
+        for (id, gpus) in placed {
+            self.world.clusters[cluster].release(id, &demand, group, gpus);
+        }
+        wait > room
+    }
+
+    /// The next missing task of a call under one of its launches: whether ECS takes it.
+    fn run_one(&mut self, call: &mut PendingCall, launch: u8) -> bool {
+        let wanted = self.wanted_by(call, launch);
+        match self.find_host(&wanted) {
+            Ok(host) => {
+                call.missing -= 1;
+                let at = self.admit(&wanted);
+                self.house(at, host);
+                true
+            }
+            Err(obstacle) => {
+                call.obstacle = call.obstacle.or(obstacle);
+                false
+            }
+        }
+    }
+
+    fn wanted_by(&self, call: &PendingCall, launch: u8) -> Wanted {
+        Wanted {
+            workload: call.workload,
+            key: task_key(call),
+            template: call.template,
+            launch,
+            deployment: 0,
+            behaviour: self.workloads[call.workload].behaviour,
+            requested: call.requested_at,
+            recorded: call.recorded,
+        }
     }
 
     /// StartTask: each named instance is judged by itself. Its rules carry the task definition's
@@ -241,14 +331,21 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Why the missing tasks of a call cannot be placed now.
     pub(super) fn refusal(&self, call: &PendingCall) -> Refusal {
+        let mut refusal = Refusal::default();
         if call.targets.is_empty() {
             let template = &self.world.templates[call.template];
-            return scan::refusal(
-                &self.world.clusters[template.cluster],
-                &request(&self.world, call.template, 0),
-            );
+            let cluster = &self.world.clusters[template.cluster];
+            for (launch, option) in template.launches.iter().enumerate() {
+                if self.fargate_launch(option.on).is_none() {
+                    let request = request(&self.world, call.template, launch as u8);
+                    refusal.join(&scan::refusal(cluster, &request));
+                }
+            }
+            if let Some(obstacle) = call.obstacle {
+                refusal.add(obstacle);
+            }
+            return refusal;
         }
-        let mut refusal = Refusal::default();
         for reason in call
             .targets
             .iter()
@@ -273,40 +370,17 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
-    fn choose(&mut self, call: &PendingCall) -> Option<InstanceId> {
-        self.decisions += 1;
-        let minor = task_key(call);
-        let mut draw = Draw::new(
-            self.streams,
-            Purpose::RandomPlacement,
-            call.workload.index() as u64,
-            minor,
-        );
-        let cluster = self.world.templates[call.template].cluster;
-        let request = request(&self.world, call.template, 0);
-        self.indexes[cluster].choose(&self.world.clusters[cluster], &request, &mut draw)
-    }
-
     /// Creates the next missing task of a call on an instance.
     fn place(&mut self, call: &mut PendingCall, instance: InstanceId) {
-        let wanted = Wanted {
-            workload: call.workload,
-            key: task_key(call),
-            template: call.template,
-            launch: 0,
-            deployment: 0,
-            behaviour: self.workloads[call.workload].behaviour,
-            requested: call.requested_at,
-            recorded: call.recorded,
-        };
+        let wanted = self.wanted_by(call, 0);
         call.missing -= 1;
-        self.accept(&wanted, Some(Host::Instance(instance)));
+        let at = self.admit(&wanted);
+        self.house(at, Some(Host::Instance(instance)));
     }
 
     /// Decides what comes of the missing tasks of a call, as its workload's `onFailure` says.
     fn refused(&mut self, mut call: PendingCall, refusal: &Refusal) {
-        call.refused_at =
-            self.world.clusters[self.world.templates[call.template].cluster].version();
+        call.refused_at = self.version(self.world.templates[call.template].cluster);
         let next = match self.workloads[call.workload].on_failure {
             OnFailure::GiveUp => Next::GivenUp,
             OnFailure::Queue => Next::Queued,
@@ -349,7 +423,7 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// How long the missing tasks of a call would run, together.
-    pub(super) fn missing_run_time(&self, call: &PendingCall) -> SimDuration {
+    pub(super) fn missing_run_time(&mut self, call: &PendingCall) -> SimDuration {
         let mut call = call.clone();
         let mut sum = SimDuration::ZERO;
         while call.missing > 0 {
@@ -384,7 +458,7 @@ impl<R: Recorder> Engine<'_, R> {
             return false;
         };
         let cluster = self.world.templates[call.template].cluster;
-        if call.refused_at == self.world.clusters[cluster].version() {
+        if call.refused_at == self.version(cluster) {
             return false;
         }
         let mut call = call.clone();
@@ -395,7 +469,7 @@ impl<R: Recorder> Engine<'_, R> {
             return true;
         }
         let unplaced = self.ask_again(&mut call);
-        call.refused_at = self.world.clusters[cluster].version();
+        call.refused_at = self.version(cluster);
         match self.calls.get_mut(head) {
             Some(place) if unplaced => *place = call,
             _ => {
@@ -408,9 +482,14 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Whether a call that was refused will be refused for ever, if nothing changes.
     pub(super) fn is_hopeless(&self, call: &PendingCall) -> bool {
-        let cluster = &self.world.clusters[self.world.templates[call.template].cluster];
+        let cluster = self.world.templates[call.template].cluster;
         let queued = self.workloads[call.workload].on_failure == OnFailure::Queue;
-        call.deadline.is_none() && (queued || call.refused_at == cluster.version())
+        call.deadline.is_none() && (queued || call.refused_at == self.version(cluster))
+    }
+
+    /// A number that grows with every change that may make room for a call.
+    fn version(&self, cluster: ClusterId) -> u64 {
+        self.world.clusters[cluster].version() + self.fleet.freed
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can happen at a moment, and in which order what happens at the same moment is taken.
 
-use crate::model::arena::WorkloadId;
+use crate::model::arena::{ClusterId, InstanceId, ProviderId, WorkloadId};
 
 /// A live thing in a slot that is used again: the generation tells whether it is still the same
 /// thing, so that an event which was overtaken is seen to be stale.
@@ -16,33 +16,77 @@ pub struct Ref {
 /// meant for has been overtaken and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Something is done from outside: the action of this number.
+    Action(u32),
+    /// An instance has booted and registers.
+    InstanceReady(Ref),
+    /// A warm pool is full again by one.
+    WarmInstanceReady(ProviderId),
     /// The network interface of a task is there.
     InterfaceAttached(Ref),
     /// All containers of a task have started.
     TaskStarted(Ref),
+    /// A task is registered with the load balancer.
+    TaskActivated(Ref),
+    /// The health checks of a task find something new.
+    TaskHealth(Ref),
     /// A task ends by itself: an essential container has exited, or it cannot start.
     TaskEnds(Ref),
+    /// A task has been taken from the load balancer.
+    TaskDeactivated(Ref),
     /// All containers of a stopping task have stopped.
     ContainersStopped(Ref),
     /// The network interface of a task is gone.
     InterfaceDetached(Ref),
+    /// A task has waited long enough for capacity of its provider.
+    PatienceEnds(Ref),
+    /// Amazon EC2 takes a Spot instance back in two minutes.
+    SpotNotice(ClusterId, InstanceId),
+    /// It is gone.
+    SpotReclaim(ClusterId, InstanceId),
+    /// An instance fails.
+    InstanceFails(ClusterId, InstanceId),
+    /// An instance has drained for the longest time there is.
+    DrainEnds(ClusterId, InstanceId),
+    /// Fargate Spot takes a task's capacity back.
+    FargateSpotNotice(Ref),
     /// A workload makes its next call.
     Arrival(WorkloadId),
     /// A caller asks again, or gives up.
     CallDue(Ref),
+    /// A service is to be looked at.
+    ServiceDue(WorkloadId),
+    /// Managed scaling looks at all capacity providers.
+    Minute,
 }
 
 impl Event {
-    /// The place of an event among those of its moment: starts, ends, calls. Capacity that frees
-    /// at `t` is seen by whoever asks at `t`. Within a class the event that was scheduled first
-    /// comes first.
+    /// The place of an event among those of its moment: what is done from outside; what becomes
+    /// ready; what ends; calls; managed scaling. Capacity that frees at `t` is seen by whoever asks
+    /// at `t`. Within a class the event that was scheduled first comes first.
     ///
     /// Source: the same order as for AWS Batch's own transitions; ECS documents none.
     pub const fn class(self) -> u8 {
         match self {
-            Event::InterfaceAttached(_) | Event::TaskStarted(_) => 0,
-            Event::TaskEnds(_) | Event::ContainersStopped(_) | Event::InterfaceDetached(_) => 1,
-            Event::Arrival(_) | Event::CallDue(_) => 2,
+            Event::Action(_) => 0,
+            Event::InstanceReady(_)
+            | Event::WarmInstanceReady(_)
+            | Event::InterfaceAttached(_)
+            | Event::TaskStarted(_)
+            | Event::TaskActivated(_)
+            | Event::TaskHealth(_) => 1,
+            Event::TaskEnds(_)
+            | Event::TaskDeactivated(_)
+            | Event::ContainersStopped(_)
+            | Event::InterfaceDetached(_)
+            | Event::PatienceEnds(_)
+            | Event::SpotNotice(..)
+            | Event::SpotReclaim(..)
+            | Event::InstanceFails(..)
+            | Event::DrainEnds(..)
+            | Event::FargateSpotNotice(_) => 2,
+            Event::Arrival(_) | Event::CallDue(_) | Event::ServiceDue(_) => 3,
+            Event::Minute => 4,
         }
     }
 }

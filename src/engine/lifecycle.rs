@@ -4,16 +4,20 @@
 //! ([`crate::workload::timeline`]), so the calendar holds one event a task at a time: its start,
 //! its end, or the end of its stop.
 
+use super::calls::request;
 use super::event::{Event, Ref};
 use super::plan::ResourceRelease;
 use super::task::{
-    Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
+    End, Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
 };
 use super::{Engine, Occurrence, Recorder};
-use crate::model::arena::{BehaviourId, Id, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::model::cluster::Part;
-use crate::rng::Purpose;
+use crate::placement::constraint::Reason;
+use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
+use crate::workload::container::{self, Drawn};
+use crate::workload::timeline::{self, EndKind, Scratch, Timeline};
 
 /// A task that somebody wants.
 #[derive(Clone, Copy, Debug)]
@@ -28,39 +32,73 @@ pub(super) struct Wanted {
     pub recorded: Recorded,
 }
 
-/// How a task will end by itself.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct End {
-    /// Why.
-    pub stop: Stop,
-    /// How the container exits that ends it.
-    pub exit: Option<Exit>,
-    /// Whether no other container runs then.
-    pub alone: bool,
-}
-
 /// What the containers of a task will do, from the moment the agent begins with it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Life {
-    /// How long images are pulled; absent when none is.
-    pub pull: Option<SimDuration>,
-    /// When all containers have started; absent when it ends before.
-    pub started: Option<SimDuration>,
-    /// When and how it ends by itself; absent: it runs until it is stopped.
-    pub end: Option<(SimDuration, End)>,
+    timeline: Timeline,
+    end: Option<End>,
 }
 
 impl Life {
-    /// How long it runs until it ends by itself.
+    /// How long the task runs until it ends by itself; absent when it does not, or never starts.
     pub fn run_time(&self) -> Option<SimDuration> {
-        let (end, _) = self.end?;
-        Some(end.minus(self.started?))
+        let end = self.timeline.end?;
+        Some(end.at.minus(self.timeline.started?))
     }
 }
 
+/// What is drawn and worked out for one task at a time, kept so that nothing is allocated.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    /// What the task will do that was admitted last.
+    life: Option<Life>,
+    drawn: Vec<Drawn>,
+    scratch: Scratch,
+    exits: Vec<Option<Exit>>,
+}
+
 impl<R: Recorder> Engine<'_, R> {
-    /// ECS accepts a task: on a host, or to wait for one in PROVISIONING.
-    pub(super) fn accept(&mut self, wanted: &Wanted, host: Option<Host>) -> Ref {
+    /// Where a task can go now: a host, or nowhere yet where managed scaling will make a place.
+    pub(super) fn find_host(&mut self, wanted: &Wanted) -> Result<Option<Host>, Option<Reason>> {
+        let (template, launch) = (wanted.template, wanted.launch);
+        let on = self.world.templates[template].launches[usize::from(launch)].on;
+        if let Some(spot) = self.fargate_launch(on) {
+            self.decisions += 1;
+            return self
+                .fargate_host(template, launch, spot)
+                .map(Some)
+                .map_err(Some);
+        }
+        if let Some(id) = self.choose(template, launch, wanted.workload, wanted.key) {
+            return Ok(Some(Host::Instance(id)));
+        }
+        if self.scaling_provider(template, launch).is_none() {
+            return Err(None);
+        }
+        match self.waiting_room(self.world.templates[template].cluster) {
+            0 => Err(Some(Reason::Quota)),
+            _ => Ok(None),
+        }
+    }
+
+    /// The instance that placement gives a task, if there is one.
+    pub(super) fn choose(
+        &mut self,
+        template: TemplateId,
+        launch: u8,
+        workload: WorkloadId,
+        key: u64,
+    ) -> Option<InstanceId> {
+        self.decisions += 1;
+        let major = workload.index() as u64;
+        let mut draw = Draw::new(self.streams, Purpose::RandomPlacement, major, key);
+        let cluster = self.world.templates[template].cluster;
+        let request = request(&self.world, template, launch);
+        self.indexes[cluster].choose(&self.world.clusters[cluster], &request, &mut draw)
+    }
+
+    /// ECS accepts a task. Where it goes is told next: [`Engine::house`].
+    pub(super) fn admit(&mut self, wanted: &Wanted) -> Ref {
         let life = self.life(
             wanted.workload,
             wanted.key,
@@ -68,9 +106,12 @@ impl<R: Recorder> Engine<'_, R> {
             wanted.recorded,
         );
         self.last_task += 1;
+        let made = &mut self.sources[wanted.workload].tasks;
+        *made += 1;
         let task = Task {
             number: self.last_task,
             workload: wanted.workload,
+            of_workload: *made,
             key: wanted.key,
             template: wanted.template,
             launch: wanted.launch,
@@ -91,16 +132,30 @@ impl<R: Recorder> Engine<'_, R> {
             exits: Box::default(),
             health: Health::Unknown,
             protected_until: SimTime::ZERO,
-            end: life.end.map(|(_, end)| end),
+            rebalances: false,
+            was_healthy: false,
+            end: life.end,
             seat: 0,
         };
         self.recorder
             .record(self.now, Occurrence::Accepted(&task), &self.world);
-        let at = self.tasks.insert(task);
-        if let Some(host) = host {
-            self.board(at, host, Some(life));
+        self.desk.life = Some(life);
+        self.tasks.insert(task)
+    }
+
+    /// A task that was just admitted goes to its host, or joins the line of its provider.
+    pub(super) fn house(&mut self, at: Ref, host: Option<Host>) {
+        match host {
+            Some(host) => {
+                let life = self.desk.life.take();
+                self.board(at, host, life);
+            }
+            None => {
+                let task = self.tasks.get(at).expect("just admitted");
+                let provider = self.scaling_provider(task.template, task.launch);
+                self.wait(at, provider.expect("only managed scaling makes tasks wait"));
+            }
         }
-        at
     }
 
     /// A task takes its place on a host.
@@ -116,6 +171,7 @@ impl<R: Recorder> Engine<'_, R> {
         }
         task.host = Some(host);
         task.times.placed = Some(self.now);
+
         let delay = match host {
             _ if !template.network_interface => None,
             Host::Instance(_) => Some(self.world.choices.interface_attachment),
@@ -127,6 +183,9 @@ impl<R: Recorder> Engine<'_, R> {
         };
         self.recorder
             .record(self.now, Occurrence::Placed(task), &self.world);
+        if let Host::Fargate { zone, spot } = host {
+            self.board_fargate(at, zone, spot);
+        }
         match delay {
             None => self.arrive(at, life),
             Some(SimDuration::ZERO) => self.attached(at, life),
@@ -145,43 +204,94 @@ impl<R: Recorder> Engine<'_, R> {
         self.arrive(at, life);
     }
 
-    /// A task comes to the agent of its instance, which may make it wait.
-    fn arrive(&mut self, at: Ref, life: Option<Life>) {
-        self.begin(at, life);
-    }
-
     /// The agent begins with a task: it has what it needs.
     pub(super) fn begin(&mut self, at: Ref, life: Option<Life>) {
         let life = life.unwrap_or_else(|| {
             let task = self.tasks.get(at).expect("a task that begins lives");
-            self.life(task.workload, task.key, task.behaviour, task.recorded)
+            let (workload, key, recorded) = (task.workload, task.key, task.recorded);
+            self.life(workload, key, task.behaviour, recorded)
         });
         let task = self.tasks.get_mut(at).expect("a task that begins lives");
         task.times.begun = Some(self.now);
-        task.times.pull = life.pull;
-        match (life.started, life.end) {
-            (Some(SimDuration::ZERO), _) => self.start(at),
+        let timeline = life.timeline;
+        task.times.pull = timeline.pull.map(|(_, stops)| stops);
+        match (timeline.started, timeline.end) {
+            (Some(SimDuration::ZERO), _) => self.containers_started(at),
             (Some(started), _) => self.schedule(self.now + started, Event::TaskStarted(at)),
-            (None, Some((end, _))) => self.schedule(self.now + end, Event::TaskEnds(at)),
+            (None, Some(end)) => self.schedule(self.now + end.at, Event::TaskEnds(at)),
             (None, None) => {}
+        }
+        let health = timeline.health;
+        for change in [health.healthy, health.unhealthy].into_iter().flatten() {
+            self.schedule(self.now + change, Event::TaskHealth(at));
         }
     }
 
     pub(super) fn task_started(&mut self, at: Ref) {
         if self.state(at) == Some(TaskState::Pending) {
-            self.start(at);
+            self.containers_started(at);
         }
     }
 
-    fn start(&mut self, at: Ref) {
-        let task = self.tasks.get_mut(at).expect("a task that starts lives");
-        task.state = TaskState::Running;
-        task.times.started = Some(self.now);
+    fn containers_started(&mut self, at: Ref) {
+        let task = self.tasks.get(at).expect("a task that starts lives");
+        // What it does by itself takes its course while it is registered with a load balancer.
         let ends = task.run_time.map(|run_time| self.now + run_time);
-        self.recorder
-            .record(self.now, Occurrence::Started(task), &self.world);
+        let activation = match self.service(task.workload) {
+            Some(service) => service.activation,
+            None => SimDuration::ZERO,
+        };
+        if activation == SimDuration::ZERO {
+            self.task_runs(at);
+        } else {
+            self.move_to(at, TaskState::Activating);
+            self.schedule(self.now + activation, Event::TaskActivated(at));
+        }
         if let Some(ends) = ends {
             self.schedule(ends, Event::TaskEnds(at));
+        }
+    }
+
+    pub(super) fn task_activated(&mut self, at: Ref) {
+        if self.state(at) == Some(TaskState::Activating) {
+            self.task_runs(at);
+        }
+    }
+
+    fn task_runs(&mut self, at: Ref) {
+        let task = self.tasks.get_mut(at).expect("a task that runs lives");
+        task.state = TaskState::Running;
+        task.times.started = Some(self.now);
+        self.recorder
+            .record(self.now, Occurrence::Started(task), &self.world);
+        if task.deployment > 0 {
+            self.service_task_runs(at);
+        }
+    }
+
+    /// The health checks of a task find something new.
+    pub(super) fn task_health(&mut self, at: Ref) {
+        let Some(task) = self.tasks.get_mut(at).filter(|task| task.is_desired()) else {
+            return;
+        };
+        // The first change is to HEALTHY, unless it never was.
+        let (workload, key, behaviour) = (task.workload, task.key, task.behaviour);
+        let (recorded, begun) = (task.recorded, task.times.begun);
+        let health = self
+            .life(workload, key, behaviour, recorded)
+            .timeline
+            .health;
+        let now = self.now.since(begun.unwrap_or(self.now));
+        let task = self.tasks.get_mut(at).expect("it lives");
+        task.health = match (health.healthy, health.unhealthy) {
+            (_, Some(unhealthy)) if unhealthy <= now => Health::Unhealthy,
+            (Some(healthy), _) if healthy <= now => Health::Healthy,
+            _ => Health::Unknown,
+        };
+        self.recorder
+            .record(self.now, Occurrence::HealthChanged(task), &self.world);
+        if task.deployment > 0 {
+            self.service_task_changed(at);
         }
     }
 
@@ -195,17 +305,23 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// The desired status of a task becomes STOPPED.
+    ///
+    /// Source: ECS developer guide, "Task lifecycle"; ECS API reference, StopTask.
     pub(super) fn stop(&mut self, at: Ref, stop: Stop) {
         let Some(task) = self.tasks.get_mut(at).filter(|task| task.is_desired()) else {
             return;
         };
-        task.stop = Some(stop);
-        task.times.stopping = Some(self.now);
         let state = task.state;
-        self.leave(at);
+        self.leave(at, stop);
         match state {
-            TaskState::Waiting | TaskState::Provisioning | TaskState::Queued => self.detach(at),
-            TaskState::Pending | TaskState::Activating | TaskState::Running => self.signal(at),
+            TaskState::Waiting => self.finish(at),
+            TaskState::Provisioning => self.detach(at),
+            TaskState::Queued => {
+                self.leave_queue(at);
+                self.detach(at);
+            }
+            TaskState::Pending | TaskState::Activating => self.signal(at),
+            TaskState::Running => self.deactivate(at),
             TaskState::Deactivating
             | TaskState::Stopping
             | TaskState::Deprovisioning
@@ -215,8 +331,10 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A task is no longer meant to run: it no longer counts for placement, and what it holds may be
     /// promised to others [U-16].
-    fn leave(&mut self, at: Ref) {
+    fn leave(&mut self, at: Ref, stop: Stop) {
         let task = self.tasks.get_mut(at).expect("a task that leaves lives");
+        task.stop = Some(stop);
+        task.times.stopping = Some(self.now);
         let template = &self.world.templates[task.template];
         let cluster = &mut self.world.clusters[template.cluster];
         let at_once = self.world.choices.release == ResourceRelease::OnStopping;
@@ -227,41 +345,96 @@ impl<R: Recorder> Engine<'_, R> {
             Some(id) => cluster.leave(id, template.group),
             None => {}
         }
+        let zone = match task.host {
+            Some(Host::Fargate { zone, .. }) => zone,
+            Some(Host::Instance(_)) | None => None,
+        };
+        let (cluster, group) = (template.cluster, template.group);
         self.recorder
             .record(self.now, Occurrence::Stopping(task), &self.world);
         if at_once && task.times.placed.is_some() {
             task.times.released = Some(self.now);
             self.recorder
                 .record(self.now, Occurrence::Released(task), &self.world);
-            self.hopeless = 0;
         }
-    }
-
-    /// CPU, memory, GPUs and ports of a task are free for others.
-    fn release(&mut self, at: Ref) {
-        let task = self.tasks.get_mut(at).expect("a task that releases lives");
-        if task.times.placed.is_none() || task.times.released.is_some() {
-            return;
-        }
-        task.times.released = Some(self.now);
-        let template = &self.world.templates[task.template];
-        if let Some(id) = task.instance() {
-            let cluster = &mut self.world.clusters[template.cluster];
-            cluster.free(id, &template.demand, template.group, task.gpus, Part::Body);
-        }
-        self.recorder
-            .record(self.now, Occurrence::Released(task), &self.world);
         self.hopeless = 0;
+        let of_service = task.deployment > 0;
+        if let Some(zone) = zone {
+            self.leave_fargate_zone(cluster, group, zone);
+        }
+        if of_service {
+            self.service_task_leaves(at);
+        }
     }
 
-    /// The containers of a task get their stop signal.
+    /// A service's load balancer lets go of a task.
+    fn deactivate(&mut self, at: Ref) {
+        let task = self.tasks.get(at).expect("a task that stops lives");
+        match self
+            .service(task.workload)
+            .map(|service| service.deactivation)
+        {
+            None | Some(SimDuration::ZERO) => self.signal(at),
+            Some(delay) => {
+                self.linger(at);
+                self.move_to(at, TaskState::Deactivating);
+                self.schedule(self.now + delay, Event::TaskDeactivated(at));
+            }
+        }
+    }
+
+    pub(super) fn task_deactivated(&mut self, at: Ref) {
+        if self.state(at) == Some(TaskState::Deactivating) {
+            self.signal(at);
+        }
+    }
+
+    /// The containers of a task get their stop signal, each when those that depend on it are gone.
     fn signal(&mut self, at: Ref) {
         let task = self.tasks.get_mut(at).expect("a task that stops lives");
-        if let Some(end) = task.end.filter(|end| task.stop == Some(end.stop)) {
+        let own = task.end.filter(|end| task.stop == Some(end.stop));
+        if let Some(end) = own.filter(|end| end.alone) {
+            // What has ended by itself and was alone needs no signal.
             task.exit = end.exit;
+            task.times.execution_stopped = end.exit.map(|_| self.now);
+            if self.world.behaviours[task.behaviour].len() == 1 {
+                return self.detach(at);
+            }
         }
-        task.times.execution_stopped = Some(self.now);
-        self.detach(at);
+        let (begun, behaviour) = (task.times.begun.unwrap_or(self.now), task.behaviour);
+        let (workload, key, recorded) = (task.workload, task.key, task.recorded);
+        self.life(workload, key, behaviour, recorded);
+        let containers = &self.world.behaviours[behaviour];
+        let Desk {
+            drawn,
+            scratch,
+            exits,
+            ..
+        } = &mut self.desk;
+        let from = self.now.since(begun);
+        let stopping = timeline::stop(containers, drawn, from, scratch, exits);
+        let task = self.tasks.get_mut(at).expect("a task that stops lives");
+        let first_essential = || {
+            let essential = containers
+                .iter()
+                .zip(&*exits)
+                .filter(|(it, _)| it.essential);
+            essential.filter_map(|(_, exit)| *exit).next()
+        };
+        task.exit = own.and_then(|end| end.exit).or_else(first_essential);
+        if exits.len() > 1 {
+            task.exits = exits.as_slice().into();
+        }
+        if let Some(executed) = stopping.executed {
+            task.times.execution_stopped = Some(begun + executed);
+        }
+        let stopped = begun + stopping.stopped;
+        if stopped <= self.now {
+            return self.detach(at);
+        }
+        self.linger(at);
+        self.move_to(at, TaskState::Stopping);
+        self.schedule(stopped, Event::ContainersStopped(at));
     }
 
     pub(super) fn containers_stopped(&mut self, at: Ref) {
@@ -283,6 +456,7 @@ impl<R: Recorder> Engine<'_, R> {
         if delay == SimDuration::ZERO {
             return self.finish(at);
         }
+        self.linger(at);
         self.move_to(at, TaskState::Deprovisioning);
         self.schedule(self.now + delay, Event::InterfaceDetached(at));
     }
@@ -293,23 +467,51 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
+    /// What a task runs on is gone: it stops at once, with whatever it was doing.
+    pub(super) fn lose(&mut self, at: Ref, stop: Stop) {
+        let Some(task) = self.tasks.get(at) else {
+            return;
+        };
+        if task.is_desired() {
+            if task.state == TaskState::Queued {
+                self.leave_queue(at);
+            }
+            self.leave(at, stop);
+        }
+        let task = self.tasks.get_mut(at).expect("it lives");
+        let ran = task.times.begun.is_some();
+        if ran && task.times.execution_stopped.is_none_or(|it| it > self.now) {
+            task.times.execution_stopped = Some(self.now);
+        }
+        self.finish(at);
+    }
+
     /// A task has stopped: nothing is left of it.
-    pub(super) fn finish(&mut self, at: Ref) {
-        self.release(at);
+    fn finish(&mut self, at: Ref) {
         let mut task = self.tasks.remove(at).expect("a task that stopped lived");
         task.state = TaskState::Stopped;
         task.times.stopped = Some(self.now);
         let template = &self.world.templates[task.template];
+        if task.times.placed.is_some() && task.times.released.is_none() {
+            task.times.released = Some(self.now);
+            if let Some(id) = task.instance() {
+                let cluster = &mut self.world.clusters[template.cluster];
+                cluster.free(id, &template.demand, template.group, task.gpus, Part::Body);
+            }
+            self.recorder
+                .record(self.now, Occurrence::Released(&task), &self.world);
+        }
+        let cluster = template.cluster;
         if let Some(id) = task.instance() {
-            let cluster = &mut self.world.clusters[template.cluster];
-            cluster.free(
+            let ledger = &mut self.world.clusters[cluster];
+            ledger.free(
                 id,
                 &template.demand,
                 template.group,
                 task.gpus,
                 Part::Interface,
             );
-            let aboard = &mut self.aboard[template.cluster][id.index()];
+            let aboard = &mut self.aboard[cluster][id.index()];
             aboard.swap_remove(task.seat as usize);
             if let Some(moved) = aboard.get(task.seat as usize) {
                 let moved = self.tasks.get_mut(*moved).expect("tasks aboard live");
@@ -319,6 +521,14 @@ impl<R: Recorder> Engine<'_, R> {
         self.hopeless = 0;
         self.recorder
             .record(self.now, Occurrence::Stopped(&task), &self.world);
+        match task.host {
+            Some(Host::Instance(id)) => self.agent_rid(cluster, id, at),
+            Some(Host::Fargate { spot, .. }) => self.leave_fargate(&task, spot),
+            None => self.leave_waiting(&task, at),
+        }
+        if task.deployment > 0 {
+            self.service_task_stopped(&task);
+        }
     }
 
     pub(super) fn state(&self, at: Ref) -> Option<TaskState> {
@@ -333,67 +543,42 @@ impl<R: Recorder> Engine<'_, R> {
             .record(self.now, Occurrence::Moved(task), &self.world);
     }
 
-    /// What a task will be like: the same whenever and wherever it is placed.
+    /// What a task will do: the same whenever and wherever it is placed. Leaves what was drawn on
+    /// the desk.
     pub(super) fn life(
-        &self,
+        &mut self,
         workload: WorkloadId,
         key: u64,
         behaviour: BehaviourId,
-        recorded_: Recorded,
+        recorded: Recorded,
     ) -> Life {
         let containers = &self.world.behaviours[behaviour];
-        let (major, minor) = (workload.index() as u64, key);
-        let mut run_times = self.streams.stream(Purpose::RunTime, major, minor);
-        let (mut image_pull, mut run, mut exit) = (None, None, Exit::default());
-        let mut exits_first: Option<usize> = None;
-        let mut recorded = recorded_.duration;
-        for (index, container) in containers.iter().enumerate() {
-            let mut run_time = container
-                .duration
-                .as_ref()
-                .map(|duration| duration.sample(&mut run_times));
-            if container.essential {
-                // What a trace has recorded is of the first essential container.
-                run_time = recorded.take().or(run_time);
-                if let Some(run_time) = run_time.filter(|span| run.is_none_or(|run| *span < run)) {
-                    (exits_first, run) = (Some(index), Some(run_time));
-                }
-            }
-            if let Some(sampler) = &container.image_pull {
-                let pull = sampler.sample(&mut self.streams.stream(
-                    Purpose::ImagePull,
-                    major,
-                    minor << 8 | index as u64,
-                ));
-                image_pull = image_pull.max(Some(pull));
-            }
-        }
-        if let Some(container) = exits_first.map(|index| &containers[index]) {
-            let drawn = container
-                .exits
-                .sample(|| self.streams.stream(Purpose::Exit, major, minor));
-            exit = Exit {
-                code: container.exits.exits()[drawn].exit_code,
-                reason: container.reasons[drawn],
+        let Desk { drawn, scratch, .. } = &mut self.desk;
+        container::draw(containers, &self.streams, workload, key, recorded, drawn);
+        let timeline = timeline::timeline(containers, drawn, scratch);
+        let end = timeline.end.map(|end| {
+            let code = match end.kind {
+                EndKind::EssentialContainerExited => StopCode::EssentialContainerExited,
+                _ => StopCode::TaskFailedToStart,
             };
-        }
-        if let Some(code) = recorded_.exit_code {
-            exit = Exit { code, reason: None };
-        }
-        let started = image_pull.unwrap_or(SimDuration::ZERO);
-        let stop = Stop {
-            code: StopCode::EssentialContainerExited,
-            reason: StopReason::EssentialContainer,
-        };
-        let end = End {
-            stop,
-            exit: Some(exit),
-            alone: true,
-        };
-        Life {
-            pull: image_pull,
-            started: Some(started),
-            end: run.map(|run| (started + run, end)),
-        }
+            let reason = match end.kind {
+                EndKind::EssentialContainerExited => StopReason::EssentialContainer,
+                EndKind::DependencyFailed | EndKind::StartTimedOut => StopReason::FailedToStart,
+                EndKind::ImagePullFailed => containers[end.container]
+                    .image_pull_failure
+                    .map_or(StopReason::FailedToStart, |it| StopReason::Text(it.reason)),
+            };
+            let exits = matches!(
+                end.kind,
+                EndKind::EssentialContainerExited | EndKind::DependencyFailed
+            );
+            let run = drawn[end.container].run.filter(|_| exits);
+            End {
+                stop: Stop { code, reason },
+                exit: run.map(|(_, exit)| exit),
+                alone: end.alone,
+            }
+        });
+        Life { timeline, end }
     }
 }

@@ -177,6 +177,8 @@ pub struct Choices {
     pub boot_time: SimDuration,
     /// How long a task waits in PROVISIONING for capacity of its provider [U-35].
     pub patience: SimDuration,
+    /// Most tasks of a cluster that may wait so.
+    pub provisioning_limit: u32,
     /// Who of those that wait may pass whom [U-33].
     pub waiting_order: WaitingOrder,
     /// First delay until a service tries again to place a task; doubles [U-44].
@@ -235,6 +237,7 @@ impl Default for Choices {
             release: ResourceRelease::OnStopping,
             boot_time: SimDuration::from_secs(120),
             patience: SimDuration::from_secs(15 * 60),
+            provisioning_limit: 500,
             waiting_order: WaitingOrder::OldestFirst,
             service_retry: SimDuration::from_secs(15),
             healthy_after: SimDuration::from_secs(40),

@@ -74,6 +74,18 @@ impl<T> Slots<T> {
         Some(thing)
     }
 
+    /// All that live with their references, in order of their slots.
+    pub fn refs(&self) -> impl Iterator<Item = (Ref, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(slot, (generation, thing))| {
+            let at = Ref {
+                slot: slot as u32,
+                generation: *generation,
+            };
+            Some((at, thing.as_ref()?))
+        })
+    }
+
     /// All that live, in order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|(_, thing)| thing.as_ref())

@@ -3,6 +3,7 @@
 use crate::model::arena::{BehaviourId, InstanceId, TemplateId, WorkloadId};
 use crate::placement::constraint::Reason;
 use crate::time::{SimDuration, SimTime};
+pub use crate::workload::container::{Exit, Recorded};
 
 /// A task from the moment ECS accepts it.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub struct Task {
     pub number: u64,
     /// Whose it is.
     pub workload: WorkloadId,
+    /// Number among the tasks of its workload in order of acceptance, from 1.
+    pub of_workload: u64,
     /// Key of its random draws among all tasks of its workload.
     pub key: u64,
     /// What it is.
@@ -32,7 +35,8 @@ pub struct Task {
     pub state: TaskState,
     /// When what happened.
     pub times: Times,
-    /// How long it runs until an essential container exits; absent: until it is stopped.
+    /// How long it runs until an essential container exits; absent: until it is stopped, or it
+    /// never starts.
     pub run_time: Option<SimDuration>,
     /// Why it stops or has stopped; absent while its desired status is RUNNING.
     pub stop: Option<Stop>,
@@ -46,28 +50,24 @@ pub struct Task {
     pub health: Health,
     /// Scale-in and deployments leave it alone until then.
     pub protected_until: SimTime,
+    /// Whether its service started it to even out the zones.
+    pub(super) rebalances: bool,
+    /// Whether its service has seen it healthy.
+    pub(super) was_healthy: bool,
     /// How it will end by itself, unless it is stopped before.
-    pub(super) end: Option<super::lifecycle::End>,
+    pub(super) end: Option<End>,
     /// Its place in the list of tasks of its instance.
     pub(super) seat: u32,
 }
 
-/// How a container exits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exit {
-    /// Exit code.
-    pub code: u8,
-    /// The container's reason, as a number into [`super::World::reasons`].
-    pub reason: Option<u32>,
-}
-
-/// What a trace has recorded of a task's first essential container.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// How long it ran.
-    pub duration: Option<SimDuration>,
-    /// Its exit code.
-    pub exit_code: Option<u8>,
+/// How a task ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub stop: Stop,
+    /// How the container exits that ends it.
+    pub exit: Option<Exit>,
+    /// Whether no other container runs then.
+    pub alone: bool,
 }
 
 /// Where a task is placed.

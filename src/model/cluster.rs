@@ -324,6 +324,16 @@ impl Cluster {
         self.note(id, None);
     }
 
+    /// The machine of an instance is gone. A connected agent deregisters it; a disconnected
+    /// instance stays registered. Source: ECS developer guide, "Deregister a container instance".
+    pub fn terminate(&mut self, id: InstanceId, at: SimTime) {
+        if self.instances[id].agent_connected {
+            return self.deregister(id, at);
+        }
+        self.instances[id].left_at = Some(at);
+        self.note(id, None);
+    }
+
     /// An instance leaves the cluster for good.
     pub fn deregister(&mut self, id: InstanceId, at: SimTime) {
         let instance = &mut self.instances[id];

@@ -42,6 +42,8 @@ pub struct AutoScalingGroup {
     pub max_size: u32,
     /// Instances that are there when the run starts.
     pub desired: u32,
+    /// From launch to registration; absent: as the choice for all says [U-41].
+    pub boot_time: Option<SimDuration>,
     /// Whether ECS scales it, and how.
     pub scaling: Option<ManagedScaling>,
     /// Whether scale-in may not take an instance with tasks (managed termination protection).

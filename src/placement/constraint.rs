@@ -37,11 +37,17 @@ pub enum Reason {
     MemberOf,
     /// A task of the group is there already.
     DistinctInstance,
+    /// Fargate has no capacity left.
+    Capacity,
+    /// Fargate grants no launch now.
+    Throttled,
+    /// More tasks would wait in PROVISIONING than may.
+    Quota,
 }
 
 impl Reason {
     /// All reasons, in the order of testing.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 15] = [
         Reason::Missing,
         Reason::Inactive,
         Reason::Agent,
@@ -54,6 +60,9 @@ impl Reason {
         Reason::Gpu,
         Reason::MemberOf,
         Reason::DistinctInstance,
+        Reason::Capacity,
+        Reason::Throttled,
+        Reason::Quota,
     ];
 
     /// The text that ECS answers with.
@@ -71,6 +80,12 @@ impl Reason {
             Reason::Gpu => "RESOURCE:GPU",
             Reason::MemberOf => "MemberOf placement constraint unsatisfied.",
             Reason::DistinctInstance => "DistinctInstance placement constraint unsatisfied.",
+            Reason::Capacity => {
+                "Capacity is unavailable at this time. Please try again later or in a different \
+                 availability zone"
+            }
+            Reason::Throttled => "ThrottlingException",
+            Reason::Quota => "ClientException: too many tasks in PROVISIONING",
         }
     }
 }
@@ -91,6 +106,13 @@ impl Refusal {
     /// Counts one instance.
     pub fn add(&mut self, reason: Reason) {
         self.counts[reason as usize] += 1;
+    }
+
+    /// Counts what another refusal counted.
+    pub fn join(&mut self, other: &Refusal) {
+        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
+            *sum += count;
+        }
     }
 
     /// How many instances failed for this reason.
@@ -160,6 +182,24 @@ pub fn has_zone(cluster: &Cluster, id: InstanceId, rules: &Rules) -> bool {
         .is_some_and(|zone| subnets.zones.iter().any(|known| known == zone))
 }
 
+/// Whether an instance is one that the rules allow, whatever room it has: pool, attributes, zone, and
+/// expressions.
+pub fn meets_rules(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> bool {
+    in_pool(cluster, id, request.rules.pool)
+        && has_attributes(cluster, id, request.rules)
+        && has_zone(cluster, id, request.rules)
+        && satisfies_expressions(cluster, id, request)
+}
+
+fn satisfies_expressions(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> bool {
+    let seen = cluster.seen(id);
+    let mut constraints = request.rules.constraints.iter();
+    constraints.all(|constraint| match constraint {
+        Constraint::MemberOf(expression) => expression.matches(&seen),
+        Constraint::DistinctInstance => true,
+    })
+}
+
 /// The first test of attributes and resources that an instance fails.
 fn first_shortage(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> Option<Reason> {
     let instance = &cluster.instances()[id];
@@ -188,24 +228,11 @@ fn first_shortage(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> O
 pub fn first_failure(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> Option<Reason> {
     first_shortage(cluster, id, request).or_else(|| {
         // `distinctInstance` is tested after all expressions, wherever it stands in the list.
-        let expressions =
-            request
-                .rules
-                .constraints
-                .iter()
-                .filter_map(|constraint| match constraint {
-                    Constraint::MemberOf(expression) => Some(expression),
-                    Constraint::DistinctInstance => None,
-                });
-        let seen = cluster.seen(id);
         let distinct = request
             .rules
             .constraints
             .contains(&Constraint::DistinctInstance);
-        if !expressions
-            .into_iter()
-            .all(|expression| expression.matches(&seen))
-        {
+        if !satisfies_expressions(cluster, id, request) {
             Some(Reason::MemberOf)
         } else if distinct && cluster.instances()[id].tasks_of(request.group) > 0 {
             Some(Reason::DistinctInstance)

@@ -41,6 +41,18 @@ pub fn refusal(cluster: &Cluster, request: &Request<'_>) -> Refusal {
     refusal
 }
 
+/// The instance that came closest to taking the task, with the reason why it does not: of those that
+/// fail latest in the order of testing the first that registered [U-40].
+pub fn closest(
+    cluster: &Cluster,
+    request: &Request<'_>,
+) -> Option<(InstanceId, super::constraint::Reason)> {
+    let failures = considered(cluster, request)
+        .filter_map(|id| Some((id, first_failure(cluster, id, request)?)));
+    // `max_by_key` keeps the last of equals.
+    failures.max_by_key(|(id, reason)| (*reason, std::cmp::Reverse(*id)))
+}
+
 /// Keeps the candidates among which the strategy chain does not tell: each rule keeps those that
 /// tie for best and hands them to the next [U-02]. Also says whether the chain ended with `random`.
 pub fn narrow(

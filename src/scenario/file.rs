@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{RunTask, StartTask, TaskDefinition};
 use crate::model::instance::InstanceStatus;
-use crate::units::{Duration, MemorySize, Timestamp};
+use crate::units::{Duration, Mebibytes, MemorySize, Timestamp};
 use crate::workload::arrival::Arrivals;
 use crate::workload::distribution::{Distribution, Exits};
 
@@ -183,6 +183,61 @@ pub struct Container {
     pub exits: Option<Exits>,
     /// How long its image is pulled before it starts; no time if left out.
     pub image_pull: Option<Distribution>,
+    /// How likely the image is there already, so that nothing is pulled: 0 to 1; 0 if left out.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub image_cached: Option<f64>,
+    /// How its image pull may fail; never if left out.
+    pub image_pull_failure: Option<ImagePullFailure>,
+    /// What it does when it is told to stop; it exits at once with code 143 if left out.
+    pub on_sigterm: Option<OnSigterm>,
+    /// How much memory it uses; never too much if left out.
+    pub memory_use: Option<MemoryUse>,
+    /// When its health check passes; always if left out.
+    pub health: Option<Health>,
+}
+
+/// An image pull that may fail.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImagePullFailure {
+    /// How likely the pull fails: 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub probability: f64,
+    /// The reason that ECS gives then; `CannotPullContainerError` if left out.
+    pub reason: Option<String>,
+}
+
+/// What a container does when it gets SIGTERM.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OnSigterm {
+    /// How long it takes to exit; no time if left out.
+    pub duration: Option<Distribution>,
+    /// Its exit code; 143 if left out.
+    pub exit_code: Option<u8>,
+    /// Whether it does nothing, until SIGKILL; false if left out.
+    #[serde(default)]
+    pub ignores: bool,
+}
+
+/// How much memory a container uses. One that passes its hard limit is killed.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MemoryUse {
+    /// The most that it uses, in MiB, as plain numbers.
+    pub peak: Distribution<Mebibytes>,
+    /// How long after its start it uses that much.
+    pub after: Distribution,
+}
+
+/// When the health check of a container passes, counted from the start of the container.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Health {
+    /// It passes from here on; at once if left out.
+    pub healthy_after: Option<Distribution>,
+    /// It fails from here on; never if left out.
+    pub unhealthy_after: Option<Distribution>,
 }
 
 /// What a caller does about tasks that ECS does not place.

@@ -1,9 +1,11 @@
 //! From names to ids: checks everything that a schema cannot, and builds the plan.
 //!
 //! One [`Resolver`] gathers what is wrong; `clusters` registers the instances, `requests` holds
-//! task definitions and calls to the rules of ECS, `workloads` does the rest of a caller.
+//! task definitions and calls to the rules of ECS, `containers` says how their containers behave,
+//! `workloads` does the rest of a caller.
 
 mod clusters;
+mod containers;
 mod requests;
 mod workloads;
 

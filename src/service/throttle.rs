@@ -27,15 +27,17 @@ impl Backoff {
         self.ready_at
     }
 
-    /// Something failed at `now`.
+    /// Something failed at `now`; `first` is the delay after a first failure [U-44].
     ///
     /// While a delay runs no further failure adds to it: tasks of one round that fail together
     /// are one reason to wait.
-    pub fn failed(&mut self, now: SimTime) {
+    pub fn failed(&mut self, now: SimTime, first: SimDuration) {
         if now < self.ready_at {
             return;
         }
-        self.delay = (self.delay + self.delay).clamp(FIRST_DELAY, LONGEST_DELAY);
+        self.delay = (self.delay + self.delay)
+            .max(first)
+            .min(LONGEST_DELAY.max(first));
         self.ready_at = now + self.delay;
     }
 
@@ -55,7 +57,7 @@ mod tests {
         let mut delays = Vec::new();
         for _ in 0..9 {
             let now = backoff.ready_at();
-            backoff.failed(now);
+            backoff.failed(now, FIRST_DELAY);
             delays.push((backoff.ready_at() - now).micros() / crate::time::MICROS_PER_SEC);
         }
         assert_eq!(delays, [15, 30, 60, 120, 240, 480, 960, 1620, 1620]);
@@ -68,10 +70,10 @@ mod tests {
         let mut backoff = Backoff::default();
         let at = |secs| SimTime::ZERO + SimDuration::from_secs(secs);
         for now in [100, 101, 114] {
-            backoff.failed(at(now));
+            backoff.failed(at(now), FIRST_DELAY);
             assert_eq!(backoff.ready_at(), at(115));
         }
-        backoff.failed(at(115));
+        backoff.failed(at(115), FIRST_DELAY);
         assert_eq!(backoff.ready_at(), at(145));
     }
 }

@@ -9,6 +9,7 @@
 //! a mean and a coefficient of variation) where that determines it. Formulas are those of Law,
 //! *Simulation Modeling and Analysis*, 5th ed., section 6.2.2, unless another source is named.
 
+use std::fmt;
 use std::io::Read;
 
 use rand::RngExt;
@@ -18,9 +19,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Stream;
 use crate::time::SimDuration;
-use crate::units::{Duration, scaled};
+use crate::units::{Duration, Mebibytes, scaled};
 
-/// How a span of time is distributed. With `atMost`, a longer draw becomes `atMost`.
+/// What a [`Distribution`] may be of: a quantity in whole millionths of its unit.
+pub trait Quantity: Copy + Ord + Default + fmt::Display {
+    /// As samplers draw it: a span of time; of another quantity so many seconds as it has units.
+    fn span(self) -> SimDuration;
+
+    /// Reads what a file of observed values has.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn read(field: &str) -> Result<SimDuration, String>;
+}
+
+impl Quantity for Duration {
+    fn span(self) -> SimDuration {
+        Duration::span(self)
+    }
+
+    /// A number of seconds, or a duration with a unit.
+    fn read(field: &str) -> Result<SimDuration, String> {
+        let Ok(secs) = field.parse::<f64>() else {
+            return field.parse::<Duration>().map(Duration::span);
+        };
+        match (0.0..Duration::LONGEST.span().secs()).contains(&secs) {
+            true => Ok(SimDuration::from_secs_f64(secs)),
+            false => Err(format!(
+                "{field} is not a number of seconds from 0 to 4.6e12"
+            )),
+        }
+    }
+}
+
+impl Quantity for Mebibytes {
+    fn span(self) -> SimDuration {
+        SimDuration::from_micros(self.millionths())
+    }
+
+    /// A number of MiB.
+    fn read(field: &str) -> Result<SimDuration, String> {
+        field.parse::<Mebibytes>().map(Mebibytes::span)
+    }
+}
+
+/// How a span of time, or another quantity, is distributed. With `atMost`, a longer draw becomes
+/// `atMost`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "distribution",
@@ -28,43 +72,44 @@ use crate::units::{Duration, scaled};
     rename_all_fields = "camelCase",
     deny_unknown_fields
 )]
-pub enum Distribution {
+#[schemars(rename = "DistributionOf{T}")]
+pub enum Distribution<T = Duration> {
     /// Always the same.
     Constant {
         /// The span.
-        value: Duration,
+        value: T,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Every microsecond from `min` to `max`, both included, equally likely.
     Uniform {
         /// The shortest span.
-        min: Duration,
+        min: T,
         /// The longest span; at least `min`.
-        max: Duration,
+        max: T,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Exponential: memoryless.
     Exponential {
         /// Mean, above zero.
-        mean: Duration,
+        mean: T,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Lognormal: the logarithm is normal. Run times often look so.
     Lognormal {
         /// Half of the draws are shorter; above zero.
-        median: Duration,
+        median: T,
         /// 95 % of the draws are shorter; at least the median.
-        p95: Duration,
+        p95: T,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Gamma, by its mean and either `shape` or `cv`.
     Gamma {
         /// Mean, above zero.
-        mean: Duration,
+        mean: T,
         /// Shape, above 0; 1 is the exponential, larger is narrower.
         #[schemars(range(min = 0.0))]
         shape: Option<f64>,
@@ -72,43 +117,43 @@ pub enum Distribution {
         #[schemars(range(min = 0.0))]
         cv: Option<f64>,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Weibull; a shape below 1 gives a tail heavier than the exponential's.
     Weibull {
         /// Scale, above zero: 63 % of the draws are shorter.
-        scale: Duration,
+        scale: T,
         /// Shape, above 0; 1 is the exponential.
         #[schemars(range(min = 0.0))]
         shape: f64,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// Pareto (type I): P(longer than x) = (min / x)^shape. Without `atMost` its mean is infinite
     /// when the shape is 1 or less.
     Pareto {
         /// The shortest span, above zero.
-        min: Duration,
+        min: T,
         /// Shape, above 0; smaller is a heavier tail.
         #[schemars(range(min = 0.0))]
         shape: f64,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
     /// One of the observed spans, each equally likely, drawn with replacement.
     Empirical {
         /// The observed spans; give these or `file`.
-        values: Option<Vec<Duration>>,
+        values: Option<Vec<T>>,
         /// CSV file of observed spans: numbers of seconds, or durations with a unit.
         file: Option<String>,
         /// The column of the file to read; may be left out when there is only one.
         column: Option<String>,
         /// No draw is longer.
-        at_most: Option<Duration>,
+        at_most: Option<T>,
     },
 }
 
-impl Distribution {
+impl<T: Quantity> Distribution<T> {
     /// Everything that is wrong across the fields: path from here, and message. Empty when all is
     /// well. Does not open the file of an empirical distribution.
     pub fn check(&self) -> Vec<(String, String)> {
@@ -178,11 +223,11 @@ impl Distribution {
             .map_err(|(path, message)| vec![(path.into(), message)])?;
         Ok(Sampler {
             model,
-            at_most: self.at_most().map(Duration::span),
+            at_most: self.at_most().map(T::span),
         })
     }
 
-    fn at_most(&self) -> Option<Duration> {
+    fn at_most(&self) -> Option<T> {
         match self {
             Distribution::Constant { at_most, .. }
             | Distribution::Uniform { at_most, .. }
@@ -200,7 +245,7 @@ impl Distribution {
         &self,
         open: impl FnOnce(&str) -> Result<R, String>,
     ) -> Result<Model, (&'static str, String)> {
-        let secs = |duration: &Duration| duration.span().secs();
+        let secs = |quantity: &T| quantity.span().secs();
         Ok(match self {
             Distribution::Constant { value, .. } => Model::Constant(value.span()),
             Distribution::Uniform { min, max, .. } => Model::Uniform {
@@ -246,7 +291,8 @@ impl Distribution {
                 Some(file) => {
                     let in_file = |message| ("file", format!("{file}: {message}"));
                     let source = open(file).map_err(|message| ("file", message))?;
-                    Model::Empirical(read_spans(source, column.as_deref()).map_err(in_file)?)
+                    let spans = read_values::<T>(source, column.as_deref());
+                    Model::Empirical(spans.map_err(in_file)?)
                 }
             },
         })
@@ -268,13 +314,14 @@ impl Faults {
         }
     }
 
-    fn not_zero(&mut self, path: &str, duration: Duration) {
-        if duration == Duration::default() {
-            self.add(path, "0s is not above 0s");
+    fn not_zero<T: Quantity>(&mut self, path: &str, value: T) {
+        let zero = T::default();
+        if value == zero {
+            self.add(path, format!("{zero} is not above {zero}"));
         }
     }
 
-    fn not_below(&mut self, path: &str, value: Duration, bound_name: &str, bound: Duration) {
+    fn not_below<T: Quantity>(&mut self, path: &str, value: T, bound_name: &str, bound: T) {
         if value < bound {
             self.add(path, format!("{value} is below {bound_name}, {bound}"));
         }
@@ -443,6 +490,14 @@ fn gamma_function(mut x: f64) -> f64 {
 /// The first fault, with its line: a value that is no span, no such column, uneven lines, text
 /// that is not UTF-8; or that there are no values, or that reading fails.
 pub fn read_spans(source: impl Read, column: Option<&str>) -> Result<Vec<SimDuration>, String> {
+    read_values::<Duration>(source, column)
+}
+
+/// The same for any quantity.
+fn read_values<T: Quantity>(
+    source: impl Read,
+    column: Option<&str>,
+) -> Result<Vec<SimDuration>, String> {
     let mut reader = csv::ReaderBuilder::new();
     let reader = reader
         .has_headers(false)
@@ -460,7 +515,7 @@ pub fn read_spans(source: impl Read, column: Option<&str>) -> Result<Vec<SimDura
     let mut spans = Vec::new();
     for record in records {
         let record = record.map_err(|error| csv_fault(&error))?;
-        let span = span_from(record.get(index).unwrap_or_default());
+        let span = T::read(record.get(index).unwrap_or_default());
         spans.push(span.map_err(|message| format!("line {}: {message}", line_of(&record)))?);
     }
     match spans.is_empty() {
@@ -488,18 +543,6 @@ fn column_index(first: &csv::StringRecord, column: Option<&str>) -> Result<usize
 
 fn line_of(record: &csv::StringRecord) -> u64 {
     record.position().map_or(0, csv::Position::line)
-}
-
-fn span_from(field: &str) -> Result<SimDuration, String> {
-    let Ok(secs) = field.parse::<f64>() else {
-        return field.parse::<Duration>().map(Duration::span);
-    };
-    match (0.0..Duration::LONGEST.span().secs()).contains(&secs) {
-        true => Ok(SimDuration::from_secs_f64(secs)),
-        false => Err(format!(
-            "{field} is not a number of seconds from 0 to 4.6e12"
-        )),
-    }
 }
 
 /// What is wrong with a CSV file, in a few words.

@@ -192,6 +192,11 @@ fn workloads() {
 }
 
 #[test]
+fn containers() {
+    check("containers.txt");
+}
+
+#[test]
 fn files() {
     check("files.txt");
 }

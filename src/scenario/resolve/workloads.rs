@@ -7,11 +7,10 @@ use super::{Resolver, Site};
 use crate::api::{ApiError, RunTask};
 use crate::model::arena::{Arena, TemplateId};
 use crate::scenario::file;
-use crate::scenario::problem::{Problem, key_path, quoted};
+use crate::scenario::problem::{Problem, quoted};
 use crate::time::SimDuration;
-use crate::workload::distribution::{Distribution, Sampler};
 use crate::workload::trace::RowRequest;
-use crate::workload::{Arrivals, Container, OnFailure, Submission, Workload, arrival, trace};
+use crate::workload::{Arrivals, OnFailure, Submission, Workload, arrival, trace};
 
 impl<'a> Resolver<'a> {
     pub(super) fn workloads(&mut self) -> Arena<crate::model::arena::WorkloadId, Workload> {
@@ -217,106 +216,5 @@ impl<'a> Resolver<'a> {
             };
             self.problem(&format!("{path}{dot}{place}"), message);
         }
-    }
-
-    /// The containers of a workload's tasks; those that it describes and no task has are checked
-    /// as well.
-    fn containers(
-        &mut self,
-        path: &str,
-        written: &file::Workload,
-        site: Option<&Site<'a>>,
-        arrivals: Option<&Arrivals>,
-    ) -> Vec<Container> {
-        let path = format!("{path}.containers");
-        let definitions = site.map_or(&[][..], |site| &site.definition.container_definitions);
-        let names: Vec<&str> = definitions.iter().map(|it| it.name.as_str()).collect();
-        let mut all_known = true;
-        for (name, container) in &written.containers {
-            if names.contains(&name.as_str()) {
-                continue;
-            }
-            all_known = false;
-            let place = key_path(&path, name);
-            self.container(&place, false, Some(container));
-            let Some(site) = site else { continue };
-            let definition = &site.definition_name;
-            let message = format!(
-                "task definition {definition} has no container named {}",
-                quoted(name)
-            );
-            let problem = self.document.problem(&place, message);
-            self.problems
-                .push(problem.suggest(name, "containers", names.clone()));
-        }
-        let mut containers = Vec::new();
-        for definition in definitions {
-            let place = key_path(&path, &definition.name);
-            let written = written.containers.get(&definition.name);
-            containers.extend(self.container(&place, definition.is_essential(), written));
-        }
-        let essential = definitions.iter().filter(|it| it.is_essential());
-        let mut essential = essential.map(|it| it.name.as_str()).peekable();
-        let first = essential.peek().copied().unwrap_or("app");
-        let has_duration = |name: &str| {
-            let container = written.containers.get(name);
-            container.is_some_and(|container| container.duration.is_some())
-        };
-        // A trace that could not be read might have had the durations.
-        let recorded = match arrivals {
-            Some(Arrivals::Trace(rows)) => rows.iter().all(|row| row.duration.is_some()),
-            Some(Arrivals::Process(_)) => false,
-            None => matches!(written.arrivals, arrival::Arrivals::Trace { .. }),
-        };
-        if site.is_some() && all_known && !recorded && !essential.any(has_duration) {
-            self.problem(
-                &path,
-                "no essential container has a duration: its tasks would never end",
-            )
-            .help = Some(format!(
-                "write containers: {{{first}: {{duration: {{distribution: exponential, mean: 10m}}}}}}"
-            ));
-        }
-        containers
-    }
-
-    fn container(
-        &mut self,
-        path: &str,
-        essential: bool,
-        written: Option<&file::Container>,
-    ) -> Option<Container> {
-        let duration = written.and_then(|container| container.duration.as_ref());
-        let duration =
-            duration.and_then(|duration| self.sampler(&format!("{path}.duration"), duration));
-        let pull = written.and_then(|container| container.image_pull.as_ref());
-        let image_pull = pull.and_then(|pull| self.sampler(&format!("{path}.imagePull"), pull));
-        let exits = written.and_then(|container| container.exits.clone());
-        let exits = exits.unwrap_or_default().sampler();
-        let sampler = exits
-            .map_err(|faults| self.faults(&format!("{path}.exits"), faults))
-            .ok()?;
-        let reasons = sampler.exits().iter().map(|exit| {
-            let reason = exit.reason.as_ref()?;
-            let known = self.world.reasons.iter().position(|known| known == reason);
-            let at = known.unwrap_or_else(|| {
-                self.world.reasons.push(reason.clone());
-                self.world.reasons.len() - 1
-            });
-            u32::try_from(at).ok()
-        });
-        let reasons = reasons.collect();
-        Some(Container {
-            essential,
-            duration,
-            exits: sampler,
-            reasons,
-            image_pull,
-        })
-    }
-
-    pub(super) fn sampler(&mut self, path: &str, distribution: &Distribution) -> Option<Sampler> {
-        let made = distribution.sampler(|file| self.open(file));
-        made.map_err(|faults| self.faults(path, faults)).ok()
     }
 }
