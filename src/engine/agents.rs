@@ -133,7 +133,11 @@ impl<R: Recorder> Engine<'_, R> {
             let (old, held, need) = needs(at);
             cpu -= i64::from(need.cpu);
             memory -= i64::from(need.memory);
-            if old.gpus & head.gpus != 0 || held.ports.iter().any(|it| demand.ports.contains(it)) {
+            // Of a GPU that both share the scheduler has counted the memory; a whole one is one's own.
+            let shares = held.shared_gpu_memory > 0 && demand.shared_gpu_memory > 0;
+            if (old.gpus & head.gpus != 0 && !shares)
+                || held.ports.iter().any(|it| demand.ports.contains(it))
+            {
                 return false;
             }
         }

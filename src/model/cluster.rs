@@ -223,7 +223,10 @@ impl Cluster {
             let at = instance.ports.partition_point(|taken| taken < port);
             instance.ports.insert(at, *port);
         }
-        let gpus = lowest_bits(instance.free_gpus, need.gpus);
+        let gpus = match demand.shared_gpu_memory {
+            0 => lowest_bits(instance.free_gpus, need.gpus),
+            memory => instance.share_gpu(memory),
+        };
         instance.free_gpus &= !gpus;
         instance.tasks += 1;
         match instance
@@ -308,7 +311,10 @@ impl Cluster {
             return;
         }
         assert!(instance.free_gpus & gpus == 0, "a GPU is released twice");
-        instance.free_gpus |= gpus;
+        match demand.shared_gpu_memory {
+            0 => instance.free_gpus |= gpus,
+            memory => instance.unshare_gpu(gpus, memory),
+        }
         for port in &demand.ports {
             let at = instance
                 .ports

@@ -51,6 +51,9 @@ pub struct Description {
     /// Price in micro-dollars an hour that is paid for it, on-demand or Spot; absent when nobody
     /// gave one.
     pub price: Option<u64>,
+    /// Memory of each GPU in MiB, for tasks that share one; absent when nobody gave it: then none is
+    /// shared.
+    pub gpu_memory: Option<u32>,
     /// How it was bought.
     pub purchase: Purchase,
     /// The capacity provider whose Auto Scaling group launched it; none for a standing instance.
@@ -82,6 +85,13 @@ impl Description {
             .map(String::as_str)
     }
 
+    /// Whether its operating system is Windows: its attribute `ecs.os-type`.
+    pub fn is_windows(&self) -> bool {
+        self.attributes
+            .get("ecs.os-type")
+            .is_some_and(|system| system == "windows")
+    }
+
     /// Whether this is an external instance (ECS Anywhere): it takes EXTERNAL tasks only.
     pub fn is_external(&self) -> bool {
         self.attributes.contains_key("ecs.capability.external")
@@ -99,16 +109,33 @@ pub struct Instance {
     pub free: Resources,
     /// What was registered.
     pub capacity: Resources,
+    /// Whether it runs Windows, which ignores task sizes.
+    pub windows: bool,
     /// Tasks placed here whose desired status is RUNNING.
     pub tasks: u32,
     /// GPU devices that are free: bit `n` is the device registered as number `n`.
     pub free_gpus: u64,
+    /// GPU devices that tasks share (mode NVIDIA_MPS), in the order in which they came to be shared.
+    pub shared_gpus: Vec<SharedGpu>,
+    /// Memory of each GPU in MiB; 0 when nobody gave it.
+    pub gpu_memory: u32,
     /// Host ports that are taken, ascending; the reserved ones included.
     pub ports: Vec<HostPort>,
     /// How many of those tasks each group has here; no group stands with zero.
     pub groups: Vec<(GroupId, u32)>,
     /// When it left the cluster for good; absent while it is registered.
     pub left_at: Option<SimTime>,
+}
+
+/// A GPU that tasks share.
+///
+/// Source: ECS service model, GpuDevice and ResourceRequirement, `sharingStrategy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedGpu {
+    /// Number of the device.
+    pub device: u8,
+    /// Memory that is left of it, in MiB.
+    pub free_memory: u32,
 }
 
 /// Most GPUs an instance may have: they are one word of bits.
@@ -134,6 +161,7 @@ impl Instance {
             agent_connected,
             free: capacity,
             capacity,
+            windows: description.is_windows(),
             tasks: 0,
             free_gpus: if capacity.gpus == 64 {
                 u64::MAX
@@ -141,6 +169,8 @@ impl Instance {
                 (1 << capacity.gpus) - 1
             },
             ports: description.reserved_ports.clone(),
+            shared_gpus: Vec::new(),
+            gpu_memory: description.gpu_memory.unwrap_or(0),
             groups: Vec::new(),
             left_at: None,
         }
@@ -168,13 +198,75 @@ impl Instance {
                     .all(|port| self.ports.binary_search(port).is_err())
     }
 
-    /// What `demand` takes here: `ALL` GPUs are as many as the instance has.
+    /// Whether CPU, memory, GPUs and network interfaces that are left are enough for `demand`.
+    pub fn has_room(&self, demand: &Demand) -> bool {
+        self.free.fits(&self.resources_for(demand)) && self.has_gpus(demand)
+    }
+
+    /// Whether its GPUs are enough for `demand`, memory of shared ones included.
+    pub fn has_gpus(&self, demand: &Demand) -> bool {
+        self.free.gpus >= self.resources_for(demand).gpus
+            && (demand.shared_gpu_memory == 0
+                || self.gpu_to_share(demand.shared_gpu_memory).is_some())
+    }
+
+    /// The device that a task gets who shares one: the first that is shared already and has so much
+    /// memory left, else the first that is free. All of the memory comes from one device [U-15].
+    ///
+    /// Source: ECS service model, ResourceRequirement, `sharingStrategy`.
+    pub fn gpu_to_share(&self, memory: u32) -> Option<u8> {
+        let shared = self
+            .shared_gpus
+            .iter()
+            .filter(|gpu| gpu.free_memory >= memory);
+        let free = (self.free_gpus != 0 && self.gpu_memory >= memory)
+            .then(|| self.free_gpus.trailing_zeros() as u8);
+        shared.map(|gpu| gpu.device).min().or(free)
+    }
+
+    /// What `demand` takes here: `ALL` GPUs are as many as the instance has, and CPU and memory are
+    /// those of the instance's operating system.
     pub fn resources_for(&self, demand: &Demand) -> Resources {
-        let mut resources = demand.resources;
+        let mut resources = demand.on(self.windows);
         if demand.all_gpus {
             resources.gpus = self.capacity.gpus.max(1);
         }
         resources
+    }
+}
+
+impl Instance {
+    /// Takes memory of a device for a task that shares it, and gives the device as a bit. A device
+    /// that was free is shared from here on.
+    pub(super) fn share_gpu(&mut self, memory: u32) -> u64 {
+        let device = self
+            .gpu_to_share(memory)
+            .expect("a task is placed where a GPU has room");
+        let total = self.gpu_memory;
+        match self.shared_gpus.iter_mut().find(|gpu| gpu.device == device) {
+            Some(gpu) => gpu.free_memory -= memory,
+            None => {
+                self.free.gpus -= 1;
+                self.shared_gpus.push(SharedGpu {
+                    device,
+                    free_memory: total - memory,
+                });
+            }
+        }
+        1 << device
+    }
+
+    /// Gives memory of a shared device back. The last task frees the device.
+    pub(super) fn unshare_gpu(&mut self, bits: u64, memory: u32) {
+        let device = bits.trailing_zeros() as u8;
+        let at = self.shared_gpus.iter().position(|gpu| gpu.device == device);
+        let at = at.expect("a GPU that is given back was shared");
+        self.shared_gpus[at].free_memory += memory;
+        if self.shared_gpus[at].free_memory == self.gpu_memory {
+            self.shared_gpus.remove(at);
+            self.free.gpus += 1;
+            self.free_gpus |= bits;
+        }
     }
 }
 
@@ -212,5 +304,43 @@ impl Candidate for Seen<'_> {
     }
     fn attribute(&self, name: &str) -> Option<&str> {
         self.description.attributes.get(name).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecs_u46_a_windows_instance_takes_what_windows_counts() {
+        let instance = |system: &str| {
+            let description = Description {
+                name: String::new(),
+                ec2_instance_id: None,
+                instance_type: None,
+                attributes: BTreeMap::from([("ecs.os-type".to_owned(), system.to_owned())]),
+                agent_version: None,
+                registered_at: 0,
+                capacity: Resources::default(),
+                reserved_ports: Vec::new(),
+                price: None,
+                ..Description::default()
+            };
+            Instance::new(&description, InstanceStatus::Active, true)
+        };
+        let demand = Demand {
+            resources: Resources {
+                cpu: 1024,
+                memory: 2048,
+                gpus: 0,
+                enis: 1,
+            },
+            windows: Some((100, 128)),
+            ..Demand::default()
+        };
+        let linux = instance("linux").resources_for(&demand);
+        assert_eq!(linux, demand.resources);
+        let windows = instance("windows").resources_for(&demand);
+        assert_eq!((windows.cpu, windows.memory, windows.enis), (100, 128, 1));
     }
 }

@@ -216,7 +216,7 @@ fn first_shortage(cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> O
         (instance.free.memory >= need.memory, Reason::Memory),
         (instance.has_ports(&demand.ports), Reason::Ports),
         (instance.free.enis >= need.enis, Reason::Eni),
-        (instance.free.gpus >= need.gpus, Reason::Gpu),
+        (instance.has_gpus(demand), Reason::Gpu),
     ];
     tests
         .into_iter()

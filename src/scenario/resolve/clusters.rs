@@ -254,6 +254,7 @@ impl<'a> Resolver<'a> {
                 capacity,
                 reserved_ports: ports.clone(),
                 price,
+                gpu_memory: known.and_then(|known| known.gpu_memory_mib),
                 purchase: Purchase::OnDemand,
                 provider: None,
                 launched_at: SimTime::ZERO,
