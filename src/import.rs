@@ -3,4 +3,5 @@
 //! A conversion goes from text to text: it opens no file and prints nothing. It refuses what it does
 //! not understand, and accounts for whatever it leaves out or changes.
 
+pub mod aws;
 pub mod openb;

@@ -4,23 +4,29 @@ use std::fs;
 use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use super::{Failure, print};
+use crate::import::aws::{self, Kind, Source};
 use crate::import::openb::ledger::{Amount, Line};
 use crate::import::openb::{self, Converted, Form, List};
 use crate::report::directory::Directory;
+use crate::scenario;
+use crate::scenario::document::read_text;
 use crate::scenario::problem::{Problem, Problems};
+use crate::units::Duration;
 
 /// Turn a recorded workload into a scenario and a trace
 #[derive(Subcommand)]
 pub enum Import {
     /// Alibaba GPU cluster trace of 2023: a list of nodes and a list of pods
     Openb(Openb),
+    /// A cluster and its tasks as the AWS CLI describes them
+    Aws(Aws),
 }
 
 impl Import {
@@ -28,6 +34,7 @@ impl Import {
     pub fn run(self) -> Result<(), Failure> {
         match self {
             Import::Openb(openb) => openb.run(),
+            Import::Aws(aws) => aws.run(),
         }
     }
 }
@@ -80,6 +87,131 @@ impl Openb {
             notes.join("\n"),
             files.join(", ")
         ))
+    }
+}
+
+/// Writes `scenario.yaml`, and `tasks.csv` with the tasks at their recorded times and run times
+#[derive(Args)]
+#[command(group(
+    ArgGroup::new("documents").required(true).multiple(true)
+        .args(["container_instances", "task_definitions", "tasks"])
+))]
+pub struct Aws {
+    /// Output of `aws ecs describe-container-instances`; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    container_instances: Vec<PathBuf>,
+    /// Output of `aws ecs describe-task-definition`; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    task_definitions: Vec<PathBuf>,
+    /// Output of `aws ecs describe-tasks`, `run-task` or `start-task`; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    tasks: Vec<PathBuf>,
+    /// Directory for the files
+    #[arg(long, value_name = "DIR", default_value = "aws")]
+    out: PathBuf,
+    /// Start the scenario at the date of the first task, so that results carry dates
+    #[arg(long)]
+    start_date: bool,
+    /// Run time of tasks without a recorded end, such as 1h [default: they are left out]
+    #[arg(long, value_name = "DURATION")]
+    unended: Option<Duration>,
+    /// Leave out tasks whose task definition or cluster is not described, instead of refusing them
+    #[arg(long)]
+    leave_out_undescribed: bool,
+}
+
+impl Aws {
+    /// Reads, converts, tries, writes, prints.
+    fn run(self) -> Result<(), Failure> {
+        let converted = aws::convert(&self.sources()?, self.options())?;
+        self.check(&converted)?;
+        let directory = Directory::create(&self.out);
+        let mut directory =
+            directory.map_err(|message| Failure::Input(format!("error: {message}")))?;
+        let written = converted
+            .files
+            .iter()
+            .try_for_each(|(name, text)| directory.write(name, text.as_bytes()))
+            .and_then(|()| directory.publish());
+        let paths =
+            written.map_err(|error| Failure::Other(format!("{}: {error}", self.out.display())))?;
+        let mut text = ledger(["quantity", "described", "left out", "added", "written"]);
+        for line in &converted.lines {
+            let [_, rest @ ..] = row("", line);
+            text.add_row(rest);
+        }
+        right(&mut text, 1);
+        let notes: String = converted
+            .notes
+            .iter()
+            .map(|note| format!("- {note}\n"))
+            .collect();
+        let paths: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        print(&format!("{text}\n\n{notes}\nwritten: {}", paths.join(", ")))
+    }
+
+    fn options(&self) -> aws::Options {
+        aws::Options {
+            start_date: self.start_date,
+            unended: self.unended.map(Duration::span),
+            leave_out_undescribed: self.leave_out_undescribed,
+        }
+    }
+
+    /// All documents, or what is wrong with the files.
+    fn sources(&self) -> Result<Vec<Source>, Problems> {
+        let given = [
+            (Kind::ContainerInstances, &self.container_instances),
+            (Kind::TaskDefinitions, &self.task_definitions),
+            (Kind::Tasks, &self.tasks),
+        ];
+        let given = given
+            .iter()
+            .flat_map(|(kind, paths)| paths.iter().map(|path| (*kind, path)));
+        let (mut sources, mut problems) = (Vec::new(), Vec::new());
+        for (kind, path) in given {
+            match read_text(path) {
+                Ok(text) => sources.push(Source {
+                    file: path.display().to_string(),
+                    text,
+                    kind,
+                }),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(sources),
+            false => Err(Problems::new(problems)),
+        }
+    }
+
+    /// Loads the scenario from a folder of its own before anything is written: what the documents
+    /// hold may still be what ECS, or this simulator, would not take.
+    fn check(&self, converted: &aws::Converted) -> Result<(), Failure> {
+        let told = |error: io::Error| Failure::Other(format!("a temporary folder: {error}"));
+        let folder = tempfile::tempdir().map_err(told)?;
+        for (name, text) in &converted.files {
+            fs::write(folder.path().join(name), text).map_err(told)?;
+        }
+        let Err(problems) = scenario::load(&folder.path().join(aws::SCENARIO)) else {
+            return Ok(());
+        };
+        let told = problems.into_vec().into_iter().map(|problem| {
+            let name = Path::new(&problem.file).file_name();
+            let file = name.map_or_else(
+                || problem.file.clone(),
+                |name| self.out.join(name).display().to_string(),
+            );
+            let help = problem.help.clone().unwrap_or_else(|| {
+                "nothing was written; the line is that of the scenario that the documents make"
+                    .to_owned()
+            });
+            Problem { file, ..problem }.help(help)
+        });
+        Err(Problems::new(told.collect()).into())
     }
 }
 
@@ -137,28 +269,36 @@ fn gzipped(text: &str) -> io::Result<Vec<u8>> {
 
 /// `in the list` - `left out` + `changed` = `written`, line by line.
 fn table(converted: &Converted) -> Table {
-    let mut table = Table::new();
-    let header = [
+    let mut table = ledger([
         "scenario",
         "quantity",
         "in the list",
         "left out",
         "changed",
         "written",
-    ];
-    table.load_style(presets::NOTHING).set_header(header);
+    ]);
     for form in &converted.forms {
         for (index, line) in form.nodes.iter().chain(&form.pods).enumerate() {
             let name = if index == 0 { form.name } else { "" };
             table.add_row(row(name, line));
         }
     }
-    for column in 2..header.len() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    right(&mut table, 2);
     table
+}
+
+/// A table without rules.
+fn ledger<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table
+}
+
+/// Sets the columns from `first` on to the right.
+fn right(table: &mut Table, first: usize) {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
 }
 
 fn row(name: &str, line: &Line) -> [String; 6] {

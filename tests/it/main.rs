@@ -1,5 +1,6 @@
 //! Integration tests: one binary, a module a subject.
 
+mod aws;
 mod bad_input;
 mod chooser;
 mod cli;

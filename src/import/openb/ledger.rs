@@ -24,6 +24,11 @@ impl Amount {
         Amount(units.into() * i128::from(MICROS_PER_SEC))
     }
 
+    /// So many millionths of a unit.
+    pub fn millionths(amount: impl Into<i128>) -> Self {
+        Amount(amount.into())
+    }
+
     /// So many thousandths of a unit.
     fn thousandths(amount: impl Into<i128>) -> Self {
         Amount(amount.into() * 1000)
