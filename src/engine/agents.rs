@@ -14,9 +14,10 @@ use std::collections::VecDeque;
 use super::event::Ref;
 use super::lifecycle::Life;
 use super::plan::ResourceRelease;
-use super::task::TaskState;
+use super::task::{Task, TaskState};
 use super::{Engine, Recorder};
 use crate::model::arena::{ClusterId, InstanceId};
+use crate::model::resources::{Demand, Resources};
 
 /// An agent with something to wait for.
 #[derive(Debug, Default)]
@@ -120,28 +121,44 @@ impl<R: Recorder> Engine<'_, R> {
             (task, demand, instance.resources_for(demand))
         };
         let (head, demand, need) = needs(&head);
-        let (mut cpu, mut memory) = (
+        // Of a GPU that tasks share, memory is counted like the rest; a whole one is one's own.
+        let shares = |task: &Task, other: &Demand| {
+            demand.shared_gpu_memory > 0 && other.shared_gpu_memory > 0 && task.gpus == head.gpus
+        };
+        let device = head.gpus.trailing_zeros();
+        let shared = instance.shared_gpus.iter();
+        let shared = shared.filter(|gpu| u32::from(gpu.device) == device);
+        let mut left = [
             i64::from(instance.free.cpu),
             i64::from(instance.free.memory),
-        );
+            shared.map(|gpu| i64::from(gpu.free_memory)).sum(),
+        ];
+        let parts = |task: &Task, demand: &Demand, need: Resources| {
+            let gpu_memory = match shares(task, demand) {
+                true => demand.shared_gpu_memory,
+                false => 0,
+            };
+            [need.cpu, need.memory, gpu_memory].map(i64::from)
+        };
         for at in &agent.queue {
-            let (_, _, need) = needs(at);
-            cpu += i64::from(need.cpu);
-            memory += i64::from(need.memory);
+            let (task, demand, need) = needs(at);
+            for (left, part) in left.iter_mut().zip(parts(task, demand, need)) {
+                *left += part;
+            }
         }
         for at in &agent.lingering {
             let (old, held, need) = needs(at);
-            cpu -= i64::from(need.cpu);
-            memory -= i64::from(need.memory);
-            // Of a GPU that both share the scheduler has counted the memory; a whole one is one's own.
-            let shares = held.shared_gpu_memory > 0 && demand.shared_gpu_memory > 0;
-            if (old.gpus & head.gpus != 0 && !shares)
-                || held.ports.iter().any(|it| demand.ports.contains(it))
-            {
+            for (left, part) in left.iter_mut().zip(parts(old, held, need)) {
+                *left -= part;
+            }
+            let clashes = old.gpus & head.gpus != 0 && !shares(old, held);
+            if clashes || held.ports.iter().any(|it| demand.ports.contains(it)) {
                 return false;
             }
         }
-        (cpu >= i64::from(need.cpu) || need.cpu == 0)
-            && (memory >= i64::from(need.memory) || need.memory == 0)
+        let needed = parts(head, demand, need);
+        left.iter()
+            .zip(needed)
+            .all(|(left, part)| part == 0 || *left >= part)
     }
 }

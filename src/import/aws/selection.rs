@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::{Arn, ContainerInstance, Content, Moment, Read, Task};
 use super::{Kind, Options};
-use crate::api::{ContainerOverride, ResourceType, TaskDefinition, TaskOverride};
+use crate::api::{ContainerOverride, FargateSizes, ResourceType, TaskDefinition, TaskOverride};
 use crate::scenario::document::Document;
 use crate::scenario::problem::{Problem, Problems, quoted};
 use crate::time::SimDuration;
@@ -414,7 +414,7 @@ impl<'a> Selector<'a> {
             let Content::TaskDefinition(definition) = content else {
                 continue;
             };
-            if let Err(error) = definition.validate() {
+            if let Err(error) = definition.validate(FargateSizes::Newest) {
                 let error = error.within("taskDefinition");
                 self.problems
                     .push(document.problem(&error.field, error.to_string()));
