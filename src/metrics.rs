@@ -1,37 +1,46 @@
 //! What a run is measured by.
 //!
-//! [`Metrics`] listens to the engine and keeps integrals ([`level`]), observations ([`sample`]) and
-//! stranded capacity ([`stranded`]); [`Metrics::results`] sums them up. The README defines every
-//! number with unit and formula. Statistics begin when the warm-up ends: levels from there on,
+//! [`Metrics`] listens to the engine and keeps integrals ([`level`]), observations ([`sample`]),
+//! stranded capacity ([`stranded`]), instances and their states ([`fleet`]) and the heat map
+//! ([`rows`]); [`Metrics::results`] sums them up, money included ([`cost`]). The README defines
+//! every number with unit and formula. Statistics begin when the warm-up ends: levels from there on,
 //! tasks that were first requested from there on. Counts by final state are over the whole run.
 
+pub mod cost;
+pub mod fleet;
 pub mod level;
 pub mod results;
+pub mod rows;
 pub mod sample;
 pub mod stranded;
 
 use std::collections::BTreeMap;
 
-use crate::engine::task::Task;
-use crate::engine::{Next, Occurrence, PendingCall, Recorder, World};
-use crate::model::arena::{Arena, ClusterId, GroupId, Id, InstanceId};
+use crate::engine::task::{Host, StopCode, StopReason, Task};
+use crate::engine::{Occurrence, PendingCall, Recorder, World};
+use crate::model::arena::{Arena, ClusterId, GroupId, Id, InstanceId, ProviderId, WorkloadId};
+use crate::model::request::{LaunchOn, Template};
 use crate::model::resources::Resources;
 use crate::placement::constraint::{Reason, Refusal};
 use crate::time::SimTime;
+use fleet::{InstanceState, ProviderMetrics, States};
 use level::{Gauge, Integral};
+use rows::Rows;
 use stranded::Stranded;
-
-/// Most rows of the heat map; beyond it neighbouring instances share a row.
-pub const MOST_ROWS: usize = 128;
 
 /// The counted resources, in the order of every array of four here.
 pub const RESOURCES: [&str; 4] = ["CPU", "MEMORY", "GPU", "ENI"];
+
+/// Place of the network interfaces in that order: they are given back later than the others.
+const ENI: usize = 3;
 
 /// Listens to a run and measures it.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     /// By cluster.
     pub clusters: Arena<ClusterId, ClusterMetrics>,
+    /// By capacity provider.
+    pub providers: Arena<ProviderId, ProviderMetrics>,
     /// Counts over the whole run.
     pub counts: Counts,
     since: SimTime,
@@ -40,6 +49,8 @@ pub struct Metrics {
     in_system: Integral,
     residence: u128,
     stopped_since: u64,
+    is_service: Vec<bool>,
+    fargate: cost::FargateUse,
 }
 
 /// Counts over the whole run.
@@ -51,7 +62,9 @@ pub struct Counts {
     pub repeated: u64,
     /// Tasks that were asked for.
     pub requested: u64,
-    /// Tasks that were accepted and placed.
+    /// Tasks that ECS accepted.
+    pub accepted: u64,
+    /// Tasks that were placed.
     pub placed: u64,
     /// Tasks that began to run.
     pub started: u64,
@@ -59,8 +72,15 @@ pub struct Counts {
     pub stopped: u64,
     /// Tasks that the caller gave up on.
     pub given_up: u64,
+    /// Services that asked for tasks.
+    pub services: u64,
+    /// Tasks that stopped, by `stopCode`, in the order of [`StopCode::ALL`].
+    pub stop_codes: [u64; StopCode::ALL.len()],
     /// Tasks that stopped, by exit code of the container that ended them.
     pub exit_codes: BTreeMap<u8, u64>,
+    /// Work of tasks whose capacity or instance was taken away: CPU units × microseconds from
+    /// RUNNING to the end.
+    pub lost_work: u128,
     /// Answers of RunTask and StartTask with failures.
     pub refusals: u64,
     /// Failures in those answers, instance by instance.
@@ -98,16 +118,24 @@ pub struct ClusterMetrics {
     pub stranded_by: [[Integral; 4]; 4],
     /// Tasks RUNNING.
     pub running: Gauge,
-    /// Tasks PROVISIONING or PENDING.
+    /// Tasks accepted that have no host yet: they wait for capacity of their provider.
+    pub provisioning: Gauge,
+    /// Tasks placed and not yet RUNNING.
     pub pending: Gauge,
-    /// Tasks asked for and neither placed nor given up.
+    /// Tasks no longer meant to run and not yet STOPPED.
+    pub stopping: Gauge,
+    /// Tasks asked for and neither accepted nor given up.
     pub waiting: Gauge,
-    /// Instances with at least one task.
+    /// Instances that hold the resources of a task.
     pub busy: Gauge,
+    /// Registered, by resource.
+    pub registered: [Gauge; 4],
+    /// Instances by state.
+    pub states: States,
     /// By instance.
     pub instances: Arena<InstanceId, InstanceUse>,
-    /// Reserved by the instances of each row of the heat map: CPU, memory, GPU.
-    pub rows: Vec<[Gauge; 3]>,
+    /// Reserved by the instances of each row of the heat map.
+    pub rows: Rows,
     /// By task group.
     pub groups: Vec<GroupMetrics>,
     /// Demand × run time of all tasks asked for, in resource × microseconds.
@@ -124,8 +152,10 @@ pub struct InstanceUse {
     pub tasks: u64,
     /// Reserved resources.
     pub reserved: [Integral; 4],
-    /// 1 while it has a task.
+    /// 1 while it holds the resources of a task.
     pub busy: Integral,
+    holding: u32,
+    state: InstanceState,
 }
 
 /// What is observed of the tasks of one group.
@@ -155,12 +185,21 @@ fn parts(resources: &Resources) -> [u64; 4] {
     .map(u64::from)
 }
 
-/// The row of the heat map that an instance belongs to.
-pub fn row_of(instance: usize, instances: usize) -> usize {
-    if instances <= MOST_ROWS {
-        instance
+/// Whether tasks of a template may run on container instances at all.
+fn runs_on_instances(template: &Template, world: &World) -> bool {
+    template.launches.iter().any(|launch| match launch.on {
+        LaunchOn::Ec2 | LaunchOn::External => true,
+        LaunchOn::Fargate => false,
+        LaunchOn::Provider(id) => !world.providers[id].is_fargate(),
+    })
+}
+
+/// When a task was asked for, to the books: a service's task is asked for when it is accepted.
+fn entered(task: &Task) -> SimTime {
+    if task.deployment > 0 {
+        task.times.created
     } else {
-        instance * MOST_ROWS / instances
+        task.times.requested
     }
 }
 
@@ -175,19 +214,6 @@ impl Metrics {
         self.since
     }
 
-    fn cluster(&mut self, id: ClusterId, world: &World) -> &mut ClusterMetrics {
-        while self.clusters.len() <= id.index() {
-            let next = ClusterId::from_index(self.clusters.len());
-            let instances = world.clusters[next].instances().len();
-            self.clusters.push(ClusterMetrics {
-                instances: (0..instances).map(|_| InstanceUse::default()).collect(),
-                rows: vec![<[Gauge; 3]>::default(); instances.min(MOST_ROWS)],
-                ..ClusterMetrics::default()
-            });
-        }
-        &mut self.clusters[id]
-    }
-
     fn requested(&mut self, now: SimTime, call: &PendingCall, world: &World) {
         let template = &world.templates[call.template];
         let missing = u64::from(call.missing);
@@ -195,10 +221,12 @@ impl Metrics {
         self.counts.requested += missing;
         self.first_request.get_or_insert(now);
         self.in_system.set(now, self.in_system.level() + missing);
-        let cluster = self.cluster(template.cluster, world);
+        let cluster = &mut self.clusters[template.cluster];
         cluster.waiting.change(now, missing, 0);
-        cluster.tracker.wait(call.template, call.missing, 0);
         cluster.group(template.group).requested += missing;
+        if runs_on_instances(template, world) {
+            cluster.tracker.wait(call.template, call.missing, 0);
+        }
     }
 
     fn gave_up(&mut self, now: SimTime, call: &PendingCall, world: &World) {
@@ -207,10 +235,12 @@ impl Metrics {
         self.counts.given_up += missing;
         self.in_system.set(now, self.in_system.level() - missing);
         self.residence += u128::from(missing) * u128::from((now - call.requested_at).micros());
-        let cluster = self.cluster(template.cluster, world);
+        let cluster = &mut self.clusters[template.cluster];
         cluster.waiting.change(now, 0, missing);
-        cluster.tracker.wait(call.template, 0, call.missing);
         cluster.group(template.group).given_up += missing;
+        if runs_on_instances(template, world) {
+            cluster.tracker.wait(call.template, 0, call.missing);
+        }
     }
 
     /// A call turns out to repeat another one: what it asked for was never wanted.
@@ -223,48 +253,119 @@ impl Metrics {
             self.counts.calls -= 1;
             self.counts.requested -= missing;
             self.counts.given_up -= missing;
-            let group = self.cluster(template.cluster, world).group(template.group);
+            let group = self.clusters[template.cluster].group(template.group);
             group.requested -= missing;
             group.given_up -= missing;
         }
+    }
+
+    fn accepted(&mut self, now: SimTime, task: &Task, world: &World) {
+        self.counts.accepted += 1;
+        let template = &world.templates[task.template];
+        let cluster = &mut self.clusters[template.cluster];
+        cluster.provisioning.change(now, 1, 0);
+        if task.deployment == 0 {
+            cluster.waiting.change(now, 0, 1);
+            return;
+        }
+        cluster.group(template.group).requested += 1;
+        if runs_on_instances(template, world) {
+            cluster.tracker.wait(task.template, 1, 0);
+        }
+        self.counts.requested += 1;
+        self.first_request.get_or_insert(now);
+        self.in_system.set(now, self.in_system.level() + 1);
+        self.meet_service(task.workload);
+    }
+
+    fn meet_service(&mut self, id: WorkloadId) {
+        if self.is_service.len() <= id.index() {
+            self.is_service.resize(id.index() + 1, false);
+        }
+        let known = std::mem::replace(&mut self.is_service[id.index()], true);
+        self.counts.services += u64::from(!known);
     }
 
     fn placed(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.placed += 1;
         let template = &world.templates[task.template];
         let measured = task.times.requested >= self.since;
-        let cluster = self.cluster(template.cluster, world);
-        cluster.waiting.change(now, 0, 1);
+        let cluster = &mut self.clusters[template.cluster];
+        cluster.provisioning.change(now, 0, 1);
         cluster.pending.change(now, 1, 0);
-        cluster.tracker.wait(task.template, 0, 1);
         cluster.group(template.group).placed += 1;
+        if runs_on_instances(template, world) {
+            cluster.tracker.wait(task.template, 0, 1);
+        }
         let Some(id) = task.instance() else { return };
-        let instance = &world.clusters[template.cluster].instances()[id];
-        let taken = parts(&instance.resources_for(&template.demand));
+        let resources =
+            world.clusters[template.cluster].instances()[id].resources_for(&template.demand);
         if let (true, Some(run_time)) = (measured, task.run_time) {
-            cluster.offer(
-                &instance.resources_for(&template.demand),
-                u128::from(run_time.micros()),
-            );
+            cluster.offer(&resources, u128::from(run_time.micros()));
         }
-        cluster.instances[id].tasks += 1;
-        if instance.tasks == 1 {
+        let used = &mut cluster.instances[id];
+        used.tasks += 1;
+        used.holding += 1;
+        if used.holding == 1 {
+            used.busy.set(now, 1);
             cluster.busy.change(now, 1, 0);
-            cluster.instances[id].busy.set(now, 1);
         }
-        cluster.reserve(now, id, |resource, level| level + taken[resource]);
+        for (resource, part) in parts(&resources).into_iter().enumerate() {
+            cluster.reserve(now, id, resource, part, 0);
+        }
     }
 
     fn started(&mut self, now: SimTime, task: &Task, world: &World) {
         self.counts.started += 1;
         let template = &world.templates[task.template];
         let measured = task.times.requested >= self.since;
-        let cluster = self.cluster(template.cluster, world);
+        let cluster = &mut self.clusters[template.cluster];
         cluster.pending.change(now, 0, 1);
         cluster.running.change(now, 1, 0);
         if measured {
             let wait = (now - task.times.requested).micros();
             cluster.group(template.group).waits.push(wait);
+        }
+    }
+
+    fn stopping(&mut self, now: SimTime, task: &Task, world: &World) {
+        let template = &world.templates[task.template];
+        let (since, measured) = (self.since, task.times.requested >= self.since);
+        let cluster = &mut self.clusters[template.cluster];
+        cluster.stopping.change(now, 1, 0);
+        if task.times.started.is_some() {
+            cluster.running.change(now, 0, 1);
+            cluster.offer_open_end(task, template, world, since, now);
+        } else if task.times.placed.is_some() {
+            cluster.pending.change(now, 0, 1);
+        } else {
+            cluster.provisioning.change(now, 0, 1);
+            if runs_on_instances(template, world) {
+                cluster.tracker.wait(task.template, 0, 1);
+                if measured {
+                    cluster.offer_unplaced(task, template);
+                }
+            }
+        }
+    }
+
+    fn released(&mut self, now: SimTime, task: &Task, world: &World) {
+        let Some(id) = task.instance() else { return };
+        let template = &world.templates[task.template];
+        let cluster = &mut self.clusters[template.cluster];
+        let used = &mut cluster.instances[id];
+        used.holding -= 1;
+        if used.holding == 0 {
+            used.busy.set(now, 0);
+            cluster.busy.change(now, 0, 1);
+        }
+        let resources =
+            world.clusters[template.cluster].instances()[id].resources_for(&template.demand);
+        let held = u128::from((now - task.times.placed.unwrap_or(now)).micros());
+        let body = parts(&resources).into_iter().enumerate().take(ENI);
+        for (resource, part) in body {
+            cluster.held[resource] += u128::from(part) * held;
+            cluster.reserve(now, id, resource, 0, part);
         }
     }
 
@@ -275,32 +376,45 @@ impl Metrics {
         }
         self.last_stop = now;
         self.in_system.set(now, self.in_system.level() - 1);
-        self.residence += u128::from((now - task.times.requested).micros());
+        self.residence += u128::from((now - entered(task)).micros());
         if now >= self.since {
             self.stopped_since += 1;
         }
         let template = &world.templates[task.template];
         let measured = task.times.requested >= self.since;
-        let cluster = self.cluster(template.cluster, world);
-        cluster.running.change(now, 0, 1);
+        self.count_stop(now, task, template);
+        let cluster = &mut self.clusters[template.cluster];
+        cluster.stopping.change(now, 0, 1);
         let group = cluster.group(template.group);
         group.stopped += 1;
         if let (true, Some(started_at)) = (measured, task.times.started) {
             let wait = (started_at - task.times.requested).micros();
             group.ended.push((wait, (now - started_at).micros()));
         }
-        let Some(id) = task.instance() else { return };
-        let instance = &world.clusters[template.cluster].instances()[id];
-        let given_back = parts(&instance.resources_for(&template.demand));
-        if instance.tasks == 0 {
-            cluster.busy.change(now, 0, 1);
-            cluster.instances[id].busy.set(now, 0);
+        match task.host {
+            Some(Host::Instance(id)) if template.demand.resources.enis > 0 => {
+                let part = u64::from(template.demand.resources.enis);
+                let held = u128::from((now - task.times.placed.unwrap_or(now)).micros());
+                cluster.held[ENI] += u128::from(part) * held;
+                cluster.reserve(now, id, ENI, 0, part);
+            }
+            Some(Host::Fargate { spot, .. }) => self.fargate.add(task, template, spot, now),
+            Some(Host::Instance(_)) | None => {}
         }
-        let held = u128::from((now - task.times.placed.unwrap_or(now)).micros());
-        for (sum, part) in cluster.held.iter_mut().zip(given_back) {
-            *sum += u128::from(part) * held;
+    }
+
+    fn count_stop(&mut self, now: SimTime, task: &Task, template: &Template) {
+        let Some(stop) = task.stop else { return };
+        self.counts.stop_codes[stop.code as usize] += 1;
+        let taken_away = matches!(
+            stop.code,
+            StopCode::SpotInterruption | StopCode::TerminationNotice
+        ) || stop.reason == StopReason::Deregistered;
+        if let (true, Some(started_at)) = (taken_away, task.times.started) {
+            let end = task.times.execution_stopped.unwrap_or(now);
+            let ran = u128::from(end.since(started_at).micros());
+            self.counts.lost_work += u128::from(template.demand.resources.cpu) * ran;
         }
-        cluster.reserve(now, id, |resource, level| level - given_back[resource]);
     }
 }
 
@@ -329,100 +443,127 @@ impl ClusterMetrics {
         }
     }
 
-    /// Changes what is reserved on an instance, and with it in its row and in the cluster.
-    fn reserve(&mut self, now: SimTime, id: InstanceId, level: impl Fn(usize, u64) -> u64) {
-        let row = row_of(id.index(), self.instances.len());
-        for resource in 0..4 {
-            let here = &mut self.instances[id].reserved[resource];
-            let (old, new) = (here.level(), level(resource, here.level()));
-            if old == new {
-                continue;
-            }
-            here.set(now, new);
-            self.reserved[resource].change(now, new, old);
-            if let Some(gauge) = self.rows[row].get_mut(resource) {
-                gauge.change(now, new, old);
-            }
+    /// A task that never got a host was asked for all the same.
+    fn offer_unplaced(&mut self, task: &Task, template: &Template) {
+        if let Some(run_time) = task.run_time {
+            self.offer(&template.demand.resources, u128::from(run_time.micros()));
         }
     }
 
-    /// All levels are what they are up to `now`.
-    fn touch(&mut self, now: SimTime, restart: bool) {
-        let gauges = self
-            .reserved
-            .iter_mut()
-            .chain(&mut self.stranded)
-            .chain(self.rows.iter_mut().flatten());
-        for gauge in gauges.chain([
+    /// A task that runs until it is stopped asks for as long as it ran, warm-up left out.
+    fn offer_open_end(
+        &mut self,
+        task: &Task,
+        template: &Template,
+        world: &World,
+        since: SimTime,
+        now: SimTime,
+    ) {
+        if let (None, Some(id), Some(started_at)) =
+            (task.run_time, task.instance(), task.times.started)
+        {
+            let instance = &world.clusters[template.cluster].instances()[id];
+            let ran = now.since(started_at.max(since)).micros();
+            self.offer(&instance.resources_for(&template.demand), u128::from(ran));
+        }
+    }
+
+    /// Changes what is reserved on an instance, and with it in its row and in the cluster.
+    fn reserve(&mut self, now: SimTime, id: InstanceId, resource: usize, plus: u64, minus: u64) {
+        if plus == minus {
+            return;
+        }
+        let here = &mut self.instances[id].reserved[resource];
+        here.set(now, here.level() + plus - minus);
+        self.reserved[resource].change(now, plus, minus);
+        self.rows.change(now, id, resource, plus, minus);
+    }
+
+    /// Every level of the cluster as a whole.
+    fn gauges(&mut self) -> impl Iterator<Item = &mut Gauge> {
+        let of_all = [
             &mut self.running,
+            &mut self.provisioning,
             &mut self.pending,
+            &mut self.stopping,
             &mut self.waiting,
             &mut self.busy,
-        ]) {
-            if restart {
-                gauge.restart(now)
-            } else {
-                gauge.change(now, 0, 0)
-            }
+        ];
+        self.reserved
+            .iter_mut()
+            .chain(&mut self.stranded)
+            .chain(&mut self.registered)
+            .chain(self.states.gauges())
+            .chain(self.rows.gauges())
+            .chain(of_all)
+    }
+
+    /// All levels are what they are up to `now`.
+    fn touch(&mut self, now: SimTime) {
+        self.gauges().for_each(|gauge| gauge.change(now, 0, 0));
+        self.integrals(|integral| integral.set(now, integral.level()));
+    }
+
+    /// Statistics begin at `now`.
+    fn restart(&mut self, now: SimTime) {
+        self.gauges().for_each(|gauge| gauge.restart(now));
+        self.integrals(|integral| integral.restart(now));
+        self.forget();
+    }
+
+    fn integrals(&mut self, change: impl Fn(&mut Integral)) {
+        for id in self.instances.ids() {
+            let used = &mut self.instances[id];
+            used.reserved.iter_mut().for_each(&change);
+            change(&mut used.busy);
         }
-        let ids: Vec<InstanceId> = self.instances.ids().collect();
-        for id in ids {
-            let instance = &mut self.instances[id];
-            for integral in instance.reserved.iter_mut().chain([&mut instance.busy]) {
-                if restart {
-                    integral.restart(now)
-                } else {
-                    integral.set(now, integral.level())
-                }
-            }
-        }
-        for integral in self.stranded_by.iter_mut().flatten() {
-            if restart {
-                integral.restart(now)
-            } else {
-                integral.set(now, integral.level())
-            }
-        }
+        self.stranded_by.iter_mut().flatten().for_each(change);
     }
 }
 
 impl Recorder for Metrics {
     fn record(&mut self, now: SimTime, occurrence: Occurrence<'_>, world: &World) {
+        if self.clusters.is_empty() {
+            self.meet(world, Some(&occurrence));
+        }
         match occurrence {
             Occurrence::Requested(call) => self.requested(now, call, world),
-            Occurrence::Queued(_) => {}
-            Occurrence::Refused { refusal, next, .. } => {
+            Occurrence::Refused { refusal, .. } => {
                 self.counts.refusals += 1;
                 self.counts.reasons.add(refusal);
-                let _: Next = next;
             }
             Occurrence::GaveUp { call, run_time } => {
                 self.gave_up(now, call, world);
-                if call.requested_at >= self.since {
-                    let template = &world.templates[call.template];
+                let template = &world.templates[call.template];
+                if call.requested_at >= self.since && runs_on_instances(template, world) {
                     let run_time = u128::from(run_time.micros());
-                    self.cluster(template.cluster, world)
-                        .offer(&template.demand.resources, run_time);
+                    self.clusters[template.cluster].offer(&template.demand.resources, run_time);
                 }
             }
             Occurrence::Repeated { call, waited } => self.repeated(now, call, waited, world),
+            Occurrence::Accepted(task) => self.accepted(now, task, world),
             Occurrence::Placed(task) => self.placed(now, task, world),
             Occurrence::Started(task) => self.started(now, task, world),
+            Occurrence::Stopping(task) => self.stopping(now, task, world),
+            Occurrence::Released(task) => self.released(now, task, world),
             Occurrence::Stopped(task) => self.stopped(now, task, world),
-            Occurrence::Accepted(_)
+            Occurrence::Instance {
+                cluster, instance, ..
+            } => self.instance_changed(now, cluster, instance, world),
+            Occurrence::Scaled(scaled) => self.scaled(now, scaled, world),
+            Occurrence::Queued(_)
             | Occurrence::Moved(_)
             | Occurrence::HealthChanged(_)
-            | Occurrence::Stopping(_)
-            | Occurrence::Released(_)
-            | Occurrence::Instance { .. }
-            | Occurrence::Scaled(_)
             | Occurrence::Service(_) => {}
         }
     }
 
     fn settled(&mut self, now: SimTime, world: &World) {
+        if self.clusters.is_empty() {
+            self.meet(world, None);
+        }
         for id in world.clusters.ids() {
-            let cluster = self.cluster(id, world);
+            let cluster = &mut self.clusters[id];
             let stranded = cluster.tracker.now(id, world);
             if stranded == stranded::ByBinding::default()
                 && cluster
@@ -443,12 +584,194 @@ impl Recorder for Metrics {
     }
 
     fn warmed_up(&mut self, at: SimTime, world: &World) {
+        if self.clusters.is_empty() {
+            self.meet(world, None);
+        }
         self.since = at;
         self.stopped_since = 0;
-        for id in world.clusters.ids() {
-            let cluster = self.cluster(id, world);
-            cluster.touch(at, true);
-            cluster.forget();
+        for id in self.clusters.ids() {
+            self.clusters[id].restart(at);
         }
+        for id in self.providers.ids() {
+            self.providers[id].restart(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::task::{Stop, TaskState};
+    use crate::engine::{self, Outcome};
+    use crate::metrics::results::Results;
+    use crate::scenario;
+    use crate::time::SimDuration;
+
+    /// One instance of 2 vCPU, and one task of 1 vCPU.
+    const SCENARIO: &str = "
+name: one
+horizon: 1s
+clusters:
+  - containerInstances: [{registeredResources: {CPU: 2048, MEMORY: 1024}}]
+taskDefinitions:
+  - {family: job, containerDefinitions: [{name: job, cpu: 1024, memory: 512}]}
+workloads:
+  - name: jobs
+    runTask: {taskDefinition: job}
+    arrivals: {process: at, times: [0s]}
+    containers: {job: {duration: {distribution: constant, value: 1h}}}
+";
+
+    fn at(secs: u64) -> SimTime {
+        SimTime::from_micros(secs * 1_000_000)
+    }
+
+    /// How a run ended in which one task was placed at once and runs, the task apart.
+    fn world_and_task() -> (Outcome, Task) {
+        let loaded =
+            scenario::load_text("one.yaml", SCENARIO, Path::new("")).expect("the scenario loads");
+        let mut outcome = engine::run(loaded.plan, &mut Metrics::new());
+        let mut task = outcome.live.remove(0);
+        task.deployment = 1;
+        task.run_time = None;
+        task.state = TaskState::Waiting;
+        task.times = engine::task::Times::default();
+        (outcome, task)
+    }
+
+    fn results(metrics: &mut Metrics, mut outcome: Outcome, live: Vec<Task>, end: u64) -> Results {
+        outcome.end = at(end);
+        outcome.live = live;
+        let results = metrics.results(&outcome);
+        assert!(results.checks.littles_law && results.checks.utilization_law);
+        results
+    }
+
+    /// A service's task waits in PROVISIONING from 10 s, is placed at 20 s, runs from 25 s, is told
+    /// to stop at 50 s when its instance ends, gives its CPU back at 60 s and has stopped at 65 s;
+    /// the run ends at 100 s. CPU is reserved for 40 of 100 s, half of the instance: 0.2. Lost: the
+    /// 35 s from 25 to 60 s.
+    #[test]
+    fn a_slow_life_is_measured_state_by_state() {
+        let (outcome, mut task) = world_and_task();
+        let world = outcome.world.clone();
+        let mut metrics = Metrics::new();
+        task.times.requested = at(10);
+        task.times.created = at(10);
+        let host = task.host.take();
+        metrics.record(at(10), Occurrence::Accepted(&task), &world);
+        (task.host, task.times.placed) = (host, Some(at(20)));
+        metrics.record(at(20), Occurrence::Placed(&task), &world);
+        task.times.started = Some(at(25));
+        metrics.record(at(25), Occurrence::Started(&task), &world);
+        let (code, reason) = (StopCode::TerminationNotice, StopReason::HostTerminated);
+        task.stop = Some(Stop { code, reason });
+        task.times.stopping = Some(at(50));
+        metrics.record(at(50), Occurrence::Stopping(&task), &world);
+        task.times.released = Some(at(60));
+        task.times.execution_stopped = Some(at(60));
+        metrics.record(at(60), Occurrence::Released(&task), &world);
+        task.times.stopped = Some(at(65));
+        metrics.record(at(65), Occurrence::Stopped(&task), &world);
+
+        let results = results(&mut metrics, outcome, Vec::new(), 100);
+        let cluster = &metrics.clusters.items()[0];
+        let secs = |gauge: &Gauge| gauge.integral.area() / 1_000_000;
+        let states = [
+            &cluster.provisioning,
+            &cluster.pending,
+            &cluster.running,
+            &cluster.stopping,
+            &cluster.busy,
+        ];
+        assert_eq!(states.map(secs), [10, 5, 25, 15, 40]);
+        let cpu = &results.clusters[0].resources[0];
+        assert_eq!(cpu.utilization, 0.2);
+        // It runs until it is stopped: asked for are the 25 s until then.
+        assert_eq!(cpu.offered_load, Some(0.125));
+        let tasks = &results.tasks;
+        assert_eq!((tasks.requested, tasks.accepted, tasks.services), (1, 1, 1));
+        assert_eq!((tasks.interrupted, tasks.stopped), (1, 1));
+        assert_eq!(tasks.lost_vcpu_hours, 35.0 / 3600.0);
+        assert_eq!(results.wait.mean, Some(15.0));
+    }
+
+    /// The laws hold with tasks alive in every state at the end: one waits in PROVISIONING, one has
+    /// given its CPU back and has not stopped, one runs; and a fourth gave up in PROVISIONING.
+    #[test]
+    fn the_laws_hold_whoever_is_alive() {
+        let (outcome, task) = world_and_task();
+        let world = outcome.world.clone();
+        let mut metrics = Metrics::new();
+        let stop = Stop {
+            code: StopCode::TaskFailedToStart,
+            reason: StopReason::NoActiveInstances,
+        };
+        let mut homeless = task.clone();
+        homeless.host = None;
+        metrics.record(at(0), Occurrence::Accepted(&homeless), &world);
+        metrics.record(at(0), Occurrence::Accepted(&homeless), &world);
+        let mut gave_up = homeless.clone();
+        gave_up.stop = Some(stop);
+        metrics.record(at(7), Occurrence::Stopping(&gave_up), &world);
+        metrics.record(at(7), Occurrence::Stopped(&gave_up), &world);
+
+        let mut placed = task;
+        placed.times.created = at(8);
+        metrics.record(at(8), Occurrence::Accepted(&placed), &world);
+        metrics.record(at(8), Occurrence::Accepted(&placed), &world);
+        placed.times.placed = Some(at(8));
+        metrics.record(at(8), Occurrence::Placed(&placed), &world);
+        metrics.record(at(8), Occurrence::Placed(&placed), &world);
+        placed.times.started = Some(at(9));
+        metrics.record(at(9), Occurrence::Started(&placed), &world);
+        metrics.record(at(9), Occurrence::Started(&placed), &world);
+        let mut stopping = placed.clone();
+        stopping.stop = Some(stop);
+        stopping.times.released = Some(at(10));
+        metrics.record(at(10), Occurrence::Stopping(&stopping), &world);
+        metrics.record(at(10), Occurrence::Released(&stopping), &world);
+
+        let live = vec![homeless, stopping, placed];
+        let results = results(&mut metrics, outcome, live, 20);
+        let tasks = &results.tasks;
+        let alive = [
+            tasks.running,
+            tasks.provisioning,
+            tasks.pending,
+            tasks.stopping,
+        ];
+        assert_eq!(alive, [1, 1, 0, 1]);
+        assert_eq!((tasks.accepted, tasks.placed, tasks.stopped), (4, 2, 1));
+        assert_eq!(tasks.failed_to_start, 1);
+        let used = &results.clusters[0].instances_used;
+        assert_eq!(used.mean, 0.6);
+    }
+
+    /// A task on Fargate takes nothing of the cluster's instances and is paid for from placement to
+    /// STOPPED: 1 vCPU and 0.5 GB for an hour.
+    #[test]
+    fn a_task_on_fargate_costs_and_reserves_nothing() {
+        let (mut outcome, mut task) = world_and_task();
+        outcome.world.fargate.spot_price = Some((40_000, 4_000));
+        let world = outcome.world.clone();
+        let mut metrics = Metrics::new();
+        task.host = Some(Host::Fargate {
+            zone: None,
+            spot: true,
+        });
+        metrics.record(at(0), Occurrence::Accepted(&task), &world);
+        task.times.placed = Some(at(0));
+        metrics.record(at(0), Occurrence::Placed(&task), &world);
+        task.times.started = Some(at(0));
+        metrics.record(at(0), Occurrence::Started(&task), &world);
+        let end = SimDuration::from_secs(3600);
+        let results = results(&mut metrics, outcome, vec![task], end.secs() as u64);
+        assert_eq!(results.clusters[0].resources[0].utilization, 0.0);
+        let cost = results.cost.expect("Fargate has a price");
+        assert!((cost.fargate_spot_usd - 0.042).abs() < 1e-12, "{cost:?}");
+        assert_eq!(cost.usd, cost.fargate_spot_usd);
     }
 }

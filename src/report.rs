@@ -5,20 +5,22 @@
 
 pub mod aws;
 pub mod directory;
+pub mod events;
 pub mod figures;
 pub mod plot;
 pub mod rows;
 pub mod table;
 pub mod tables;
+pub mod wording;
 
 use std::io;
 
-use crate::engine::task::Task;
 use crate::engine::{Occurrence, Outcome, Recorder, World};
 use crate::metrics::Metrics;
 use crate::time::SimTime;
 use crate::units::Timestamp;
-use rows::{EventRows, FailureRows, TaskRows};
+use events::{EventRows, ServiceRows};
+use rows::{FailureRows, TaskRows};
 
 /// How moments are written: seconds from the start, or dates when the scenario names a start.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +62,8 @@ pub struct RowWriter<W: io::Write> {
     pub failures: FailureRows<W>,
     /// `events.jsonl`, when it is wanted.
     pub events: Option<EventRows<W>>,
+    /// `service-events.csv`, when there is a service.
+    pub service_events: Option<ServiceRows<W>>,
     /// Told how far the run has come.
     pub on_progress: Box<dyn FnMut(SimTime, u64)>,
     error: Option<io::Error>,
@@ -74,6 +78,7 @@ impl<W: io::Write> RowWriter<W> {
             tasks,
             failures,
             events,
+            service_events: None,
             on_progress,
             error: None,
         }
@@ -94,9 +99,28 @@ impl<W: io::Write> RowWriter<W> {
             self.failures
                 .write_waiting(outcome.end, waiting, &outcome.world)?;
         }
+        self.write_provisioning(outcome)?;
         self.tasks.flush()?;
         self.failures.flush()?;
+        if let Some(service_events) = &mut self.service_events {
+            service_events.flush()?;
+        }
         self.events.as_mut().map_or(Ok(()), EventRows::flush)
+    }
+
+    fn write_provisioning(&mut self, outcome: &Outcome) -> io::Result<()> {
+        let (end, world) = (outcome.end, &outcome.world);
+        for (number, refusal) in &outcome.provisioning {
+            let live = outcome
+                .live
+                .binary_search_by_key(number, |task| task.number);
+            if let Ok(at) = live {
+                let task = &outcome.live[at];
+                self.failures
+                    .write_provisioning(end, task, refusal, world)?;
+            }
+        }
+        Ok(())
     }
 
     fn try_record(
@@ -106,7 +130,12 @@ impl<W: io::Write> RowWriter<W> {
         world: &World,
     ) -> io::Result<()> {
         match occurrence {
-            Occurrence::Stopped(task) => self.task(task, world)?,
+            Occurrence::Stopped(task) => self.tasks.write(task, world)?,
+            Occurrence::Service(note) => {
+                if let Some(service_events) = &mut self.service_events {
+                    service_events.write(now, note, world)?;
+                }
+            }
             Occurrence::Refused {
                 call,
                 refusal,
@@ -117,10 +146,6 @@ impl<W: io::Write> RowWriter<W> {
         self.events
             .as_mut()
             .map_or(Ok(()), |events| events.write(now, occurrence, world))
-    }
-
-    fn task(&mut self, task: &Task, world: &World) -> io::Result<()> {
-        self.tasks.write(task, world)
     }
 }
 

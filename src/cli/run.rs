@@ -12,9 +12,11 @@ use crate::engine::{self, Outcome, Plan};
 use crate::metrics::Metrics;
 use crate::metrics::results::Results;
 use crate::report::directory::{Directory, File};
+use crate::report::events::{EventRows, ServiceRows};
 use crate::report::figures;
-use crate::report::rows::{EventRows, FailureRows, TaskRows};
+use crate::report::rows::{FailureRows, TaskRows};
 use crate::report::tables::{self, Series, SummaryFile};
+use crate::report::wording::Services;
 use crate::report::{RowWriter, table};
 use crate::scenario::Loaded;
 
@@ -101,14 +103,21 @@ impl Run {
     fn rows(&self, directory: &mut Directory, loaded: &Loaded) -> io::Result<RowWriter<File>> {
         let tasks = TaskRows::new(directory.open("tasks.csv")?, loaded.names.clone())?;
         let failures = FailureRows::new(directory.open("failures.csv")?, loaded.names.clone())?;
+        let services = Services::of(&loaded.plan);
         let events = match self.events {
             true => Some(EventRows::new(
                 directory.open("events.jsonl")?,
                 loaded.names.clone(),
+                services.clone(),
             )),
             false => None,
         };
-        Ok(RowWriter::new(tasks, failures, events))
+        let mut rows = RowWriter::new(tasks, failures, events);
+        if !services.is_empty() {
+            let file = directory.open("service-events.csv")?;
+            rows.service_events = Some(ServiceRows::new(file, loaded.names.clone(), services)?);
+        }
+        Ok(rows)
     }
 
     /// Writes what can be written only when the run is over.
@@ -128,11 +137,8 @@ impl Run {
             .clusters
             .iter()
             .map(|(id, cluster)| {
-                let capacity = cluster.total(|instance| instance.capacity);
-                (
-                    cluster.name.clone(),
-                    Series::new(&metrics.clusters[id], capacity, outcome.end),
-                )
+                let series = Series::new(metrics, &outcome.world, id, outcome.end);
+                (cluster.name.clone(), series)
             })
             .collect();
         tables::utilization(directory.open("utilization.csv")?, &series, clock)?;

@@ -128,6 +128,22 @@ impl Bins {
         }
     }
 
+    /// Adds the areas of another level.
+    fn join(&mut self, mut other: Bins) {
+        while self.width < other.width {
+            self.widen();
+        }
+        while other.width < self.width {
+            other.widen();
+        }
+        if self.areas.len() < other.areas.len() {
+            self.areas.resize(other.areas.len(), 0);
+        }
+        for (area, more) in self.areas.iter_mut().zip(other.areas) {
+            *area += more;
+        }
+    }
+
     fn widen(&mut self) {
         self.step += 1;
         let wider = WIDTHS
@@ -192,6 +208,17 @@ impl Gauge {
         self.set(now, self.integral.level + plus - minus);
     }
 
+    /// Becomes the sum of two levels. The peak of the sum is known from `now` on only.
+    pub fn join(&mut self, now: SimTime, mut other: Gauge) {
+        self.set(now, self.integral.level);
+        other.set(now, other.integral.level);
+        self.bins.join(other.bins);
+        self.integral.level += other.integral.level;
+        self.integral.area += other.integral.area;
+        self.integral.before += other.integral.before;
+        self.integral.peak = 0;
+    }
+
     /// Statistics begin at `now`.
     pub fn restart(&mut self, now: SimTime) {
         self.set(now, self.integral.level);
@@ -242,5 +269,18 @@ mod tests {
         assert_eq!(means.len(), 601);
         assert_eq!(means[3], 2.0);
         assert_eq!(means[600], 1.0);
+    }
+
+    /// A level of 2 from 0 to 5 000 s and one of 3 from 10 s on: 2 × 5 000 + 3 × 4 990 by then.
+    #[test]
+    fn joined_levels_add_up() {
+        let (mut one, mut other) = (Gauge::default(), Gauge::default());
+        one.set(at(0), 2);
+        other.set(at(10_000_000), 3);
+        let now = at(5_000_000_000);
+        one.join(now, other);
+        assert_eq!(one.integral.level(), 5);
+        assert_eq!(one.integral.area(), 24_970_000_000);
+        assert_eq!(one.bins.areas.iter().sum::<u128>(), one.integral.area());
     }
 }

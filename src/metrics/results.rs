@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::level::ratio;
+use super::cost::{Cost, cost};
+use super::fleet::registered_for;
+use super::level::{Gauge, ratio};
 use super::sample::Summary;
-use super::{ClusterMetrics, Metrics, RESOURCES};
+use super::{ClusterMetrics, ENI, Metrics, RESOURCES};
+use crate::engine::task::StopCode;
 use crate::engine::{Outcome, World};
 use crate::model::arena::{ClusterId, GroupId, Id};
 use crate::model::cluster::Cluster;
@@ -14,10 +17,6 @@ use crate::time::{MICROS_PER_SEC, SimDuration, SimTime};
 
 /// Bounded slowdown counts run times below this as this much. Source: Feitelson and Rudolph 1998.
 pub const SLOWDOWN_BOUND: SimDuration = SimDuration::from_secs(10);
-
-/// An instance is paid for at least this long. Source: Amazon EC2 on-demand pricing (per second
-/// billing with a minimum of 60 seconds).
-pub const LEAST_BILLED: SimDuration = SimDuration::from_secs(60);
 
 /// Results of a run. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,7 +42,10 @@ pub struct Results {
     pub bounded_slowdown: Summary,
     /// By cluster.
     pub clusters: Vec<ClusterResults>,
-    /// Money; absent when no instance has a price.
+    /// By capacity provider that has an Auto Scaling group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub capacity_providers: Vec<ProviderResults>,
+    /// Money; absent when nothing has a price.
     pub cost: Option<Cost>,
     /// What the engine did.
     pub engine: EngineCounts,
@@ -51,27 +53,45 @@ pub struct Results {
     pub checks: Checks,
 }
 
-/// Tasks by final state. `requested` = `placed` + `givenUp` + `waiting`, and `placed` = `stopped` +
-/// `running` + `pending`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Tasks by final state. `requested` = `accepted` + `givenUp` + `waiting`, and `accepted` =
+/// `stopped` + `running` + `provisioning` + `pending` + `stopping`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskCounts {
     /// Asked for.
     pub requested: u64,
-    /// Accepted and placed.
+    /// Accepted by ECS.
+    pub accepted: u64,
+    /// Placed.
     pub placed: u64,
+    /// Began to run.
+    pub started: u64,
     /// STOPPED at the end.
     pub stopped: u64,
     /// RUNNING at the end.
     pub running: u64,
-    /// PROVISIONING or PENDING at the end.
+    /// Accepted and without a host at the end.
+    pub provisioning: u64,
+    /// Placed and not yet RUNNING at the end.
     pub pending: u64,
-    /// Never placed: the caller gave up.
+    /// No longer meant to run, and not STOPPED at the end.
+    pub stopping: u64,
+    /// Never accepted: the caller gave up.
     pub given_up: u64,
-    /// Not placed so far: the caller still waits at the end.
+    /// Not accepted so far: the caller still waits at the end.
     pub waiting: u64,
+    /// Services that asked for tasks.
+    pub services: u64,
     /// Stopped tasks by exit code.
     pub exit_codes: BTreeMap<u8, u64>,
+    /// Stopped tasks by `stopCode`.
+    pub stop_codes: BTreeMap<&'static str, u64>,
+    /// Tasks that stopped without having run.
+    pub failed_to_start: u64,
+    /// Tasks whose Spot capacity or instance was taken away.
+    pub interrupted: u64,
+    /// vCPU-hours that those, and the tasks of instances deregistered by force, had run.
+    pub lost_vcpu_hours: f64,
 }
 
 /// Calls of RunTask and StartTask.
@@ -94,13 +114,31 @@ pub struct CallCounts {
 pub struct ClusterResults {
     /// Its name.
     pub cluster: String,
-    /// Registered instances.
+    /// Instances that were registered at some time.
     pub instances: u64,
-    /// Instances with at least one task: mean and peak.
+    /// Instances registered; absent when they were the same all the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances_registered: Option<MeanPeak>,
+    /// Instances launched and not yet registered; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances_starting: Option<MeanPeak>,
+    /// Instances DRAINING; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances_draining: Option<MeanPeak>,
+    /// Instances ACTIVE without a connected agent; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances_disconnected: Option<MeanPeak>,
+    /// Instances that hold at least one task: mean and peak.
     pub instances_used: MeanPeak,
     /// Tasks running: mean and peak.
     pub running: MeanPeak,
-    /// Tasks waiting to be placed: mean and peak.
+    /// Tasks in PROVISIONING without a host; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<MeanPeak>,
+    /// Tasks on their way to STOPPED; absent when there was none for any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<MeanPeak>,
+    /// Tasks waiting to be accepted: mean and peak.
     pub waiting: MeanPeak,
     /// By resource that the cluster has.
     pub resources: Vec<ResourceResults>,
@@ -128,9 +166,13 @@ pub struct MeanPeak {
 pub struct ResourceResults {
     /// CPU (units), MEMORY (MiB), GPU, ENI.
     pub resource: &'static str,
-    /// Registered, in its unit.
+    /// Registered, in its unit; the most where that changes.
     pub capacity: u64,
-    /// Demand × run time of all tasks asked for, over capacity × time; absent over no time.
+    /// Registered on average; absent when it is the same all the time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_capacity: Option<f64>,
+    /// Demand × run time of all tasks asked for, over capacity × time; absent over no time. A task
+    /// that runs until it is stopped asks for as long as it runs.
     pub offered_load: Option<f64>,
     /// Reserved × time over capacity × time.
     pub utilization: f64,
@@ -185,18 +227,22 @@ pub struct PoolResults {
     pub utilization: BTreeMap<&'static str, f64>,
 }
 
-/// Money, in US dollars.
+/// A capacity provider with an Auto Scaling group.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cost {
-    /// Hours that instances were registered, warm-up included.
-    pub instance_hours: f64,
-    /// Price × time registered, at least 60 s each; instances without a price count nothing.
-    pub usd: f64,
-    /// Part of it for time without any task, warm-up left out.
-    pub idle_share: f64,
-    /// Instances without a price.
-    pub unpriced_instances: u64,
+pub struct ProviderResults {
+    /// Its name.
+    pub name: String,
+    /// Desired capacity of the group.
+    pub desired: MeanPeak,
+    /// Its instances registered and not leaving.
+    pub running: MeanPeak,
+    /// Its instances launched and not yet registered.
+    pub starting: MeanPeak,
+    /// Tasks that wait in PROVISIONING for it.
+    pub waiting: MeanPeak,
+    /// Mean CapacityProviderReservation in percent; absent without managed scaling.
+    pub reservation: Option<f64>,
 }
 
 /// What the engine did.
@@ -226,33 +272,27 @@ impl Metrics {
     /// Sums up a run that ended with `outcome`.
     pub fn results(&mut self, outcome: &Outcome) -> Results {
         let (end, world) = (outcome.end, &outcome.world);
-        for id in world.clusters.ids() {
-            self.cluster(id, world).touch(end, false);
+        if self.clusters.is_empty() {
+            self.meet(world, None);
+        }
+        for id in self.clusters.ids() {
+            self.clusters[id].touch(end);
+        }
+        for id in self.providers.ids() {
+            self.providers[id].touch(end);
         }
         self.in_system.set(end, self.in_system.level());
         let checks = self.check(outcome);
-        self.offer_waiting(outcome);
+        self.offer_live(outcome);
         let span = end.since(self.since);
         let mut all = Observed::default();
         let clusters = world
             .clusters
             .ids()
-            .map(|id| cluster_results(&self.clusters[id], id, world, span, &mut all));
+            .map(|id| cluster_results(self, id, outcome, &mut all));
         let clusters = clusters.collect();
         let (wait, turnaround, bounded_slowdown) = all.summaries();
         let counts = &self.counts;
-        let pending: u64 = self
-            .clusters
-            .items()
-            .iter()
-            .map(|cluster| cluster.pending.integral.level())
-            .sum();
-        let waiting: u64 = self
-            .clusters
-            .items()
-            .iter()
-            .map(|cluster| cluster.waiting.integral.level())
-            .sum();
         Results {
             end: end.secs(),
             warm_up: self.since.secs(),
@@ -264,16 +304,7 @@ impl Metrics {
                 u128::from(self.stopped_since) * 3600 * u128::from(MICROS_PER_SEC),
                 u128::from(span.micros()),
             ),
-            tasks: TaskCounts {
-                requested: counts.requested,
-                placed: counts.placed,
-                stopped: counts.stopped,
-                running: counts.started - counts.stopped,
-                pending,
-                given_up: counts.given_up,
-                waiting,
-                exit_codes: counts.exit_codes.clone(),
-            },
+            tasks: self.task_counts(),
             calls: CallCounts {
                 made: counts.calls,
                 repeated: counts.repeated,
@@ -288,7 +319,8 @@ impl Metrics {
             turnaround,
             bounded_slowdown,
             clusters,
-            cost: cost(self, world, end),
+            capacity_providers: self.provider_results(world, span),
+            cost: cost(self, outcome),
             engine: EngineCounts {
                 events: outcome.events,
                 decisions: outcome.decisions,
@@ -297,16 +329,80 @@ impl Metrics {
         }
     }
 
-    /// Tasks that still wait were asked for all the same.
-    fn offer_waiting(&mut self, outcome: &Outcome) {
-        for waiting in outcome
+    fn task_counts(&self) -> TaskCounts {
+        let counts = &self.counts;
+        let now = |gauge: fn(&ClusterMetrics) -> &Gauge| {
+            let levels = self.clusters.items().iter();
+            levels.map(|cluster| gauge(cluster).integral.level()).sum()
+        };
+        let stopped_by = |code: StopCode| counts.stop_codes[code as usize];
+        let codes = StopCode::ALL
+            .into_iter()
+            .filter(|code| stopped_by(*code) > 0);
+        TaskCounts {
+            requested: counts.requested,
+            accepted: counts.accepted,
+            placed: counts.placed,
+            started: counts.started,
+            stopped: counts.stopped,
+            running: now(|cluster| &cluster.running),
+            provisioning: now(|cluster| &cluster.provisioning),
+            pending: now(|cluster| &cluster.pending),
+            stopping: now(|cluster| &cluster.stopping),
+            given_up: counts.given_up,
+            waiting: now(|cluster| &cluster.waiting),
+            services: counts.services,
+            exit_codes: counts.exit_codes.clone(),
+            stop_codes: codes.map(|code| (code.text(), stopped_by(code))).collect(),
+            failed_to_start: stopped_by(StopCode::TaskFailedToStart),
+            interrupted: stopped_by(StopCode::SpotInterruption)
+                + stopped_by(StopCode::TerminationNotice),
+            lost_vcpu_hours: ratio(counts.lost_work, 1024 * 3600 * u128::from(MICROS_PER_SEC)),
+        }
+    }
+
+    fn provider_results(&self, world: &World, span: SimDuration) -> Vec<ProviderResults> {
+        let groups = world
+            .providers
+            .iter()
+            .filter(|(_, provider)| provider.group().is_some());
+        let results = groups.map(|(id, provider)| {
+            let metrics = &self.providers[id];
+            ProviderResults {
+                name: provider.name.clone(),
+                desired: MeanPeak::of(&metrics.desired, span),
+                running: MeanPeak::of(&metrics.running, span),
+                starting: MeanPeak::of(&metrics.starting, span),
+                waiting: MeanPeak::of(&metrics.waiting, span),
+                reservation: metrics.mean_reservation(),
+            }
+        });
+        results.collect()
+    }
+
+    /// Tasks that still wait were asked for all the same, and those that run without an end for as
+    /// long as they have run.
+    fn offer_live(&mut self, outcome: &Outcome) {
+        let (world, since, end) = (&outcome.world, self.since, outcome.end);
+        let waiting = outcome
             .waiting
             .iter()
-            .filter(|waiting| waiting.call.requested_at >= self.since)
-        {
-            let template = &outcome.world.templates[waiting.call.template];
-            let run_time = u128::from(waiting.run_time.micros());
-            self.clusters[template.cluster].offer(&template.demand.resources, run_time);
+            .filter(|waiting| waiting.call.requested_at >= since);
+        for waiting in waiting {
+            let template = &world.templates[waiting.call.template];
+            if super::runs_on_instances(template, world) {
+                let run_time = u128::from(waiting.run_time.micros());
+                self.clusters[template.cluster].offer(&template.demand.resources, run_time);
+            }
+        }
+        for task in outcome.live.iter().filter(|task| task.is_desired()) {
+            let template = &world.templates[task.template];
+            let cluster = &mut self.clusters[template.cluster];
+            if task.times.placed.is_some() {
+                cluster.offer_open_end(task, template, world, since, end);
+            } else if task.times.requested >= since && super::runs_on_instances(template, world) {
+                cluster.offer_unplaced(task, template);
+            }
         }
     }
 
@@ -316,7 +412,7 @@ impl Metrics {
         let live: u128 = outcome
             .live
             .iter()
-            .map(|task| since(task.times.requested))
+            .map(|task| since(super::entered(task)))
             .sum();
         let waiting: u128 = outcome
             .waiting
@@ -334,11 +430,13 @@ impl Metrics {
             let Some(id) = task.instance() else { continue };
             let instance = &outcome.world.clusters[template.cluster].instances()[id];
             let sums = &mut held[template.cluster.index()];
-            for (sum, part) in sums
-                .iter_mut()
-                .zip(super::parts(&instance.resources_for(&template.demand)))
-            {
-                *sum += u128::from(part) * since(task.times.placed.unwrap_or(outcome.end));
+            let placed_at = task.times.placed.unwrap_or(outcome.end);
+            let needs = super::parts(&instance.resources_for(&template.demand));
+            for (resource, (sum, need)) in sums.iter_mut().zip(needs).enumerate() {
+                // What was given back before has been counted.
+                let holds = resource == ENI || task.times.released.is_none();
+                let held = if holds { since(placed_at) } else { 0 };
+                *sum += u128::from(need) * held;
             }
         }
         let reserved = self
@@ -382,16 +480,37 @@ impl Observed {
     }
 }
 
+impl MeanPeak {
+    fn of(gauge: &Gauge, span: SimDuration) -> Self {
+        MeanPeak {
+            mean: gauge.integral.mean(span),
+            peak: gauge.integral.peak(),
+        }
+    }
+
+    /// The same unless it was zero all the time.
+    fn if_any(gauge: &Gauge, span: SimDuration) -> Option<Self> {
+        (gauge.integral.peak() > 0).then(|| MeanPeak::of(gauge, span))
+    }
+}
+
+/// Whether a level was not the same over the whole of `span`.
+fn changed(gauge: &Gauge, span: SimDuration) -> bool {
+    let level = u128::from(gauge.integral.level());
+    gauge.integral.area() != level * u128::from(span.micros())
+        || gauge.integral.peak() > gauge.integral.level()
+}
+
 fn cluster_results(
-    metrics: &ClusterMetrics,
+    all_metrics: &Metrics,
     id: ClusterId,
-    world: &World,
-    span: SimDuration,
+    outcome: &Outcome,
     all: &mut Observed,
 ) -> ClusterResults {
-    let cluster = &world.clusters[id];
-    let capacity = cluster.total(|instance| instance.capacity);
-    let shown = shown_resources(metrics, capacity);
+    let cluster = &outcome.world.clusters[id];
+    let metrics = &all_metrics.clusters[id];
+    let (since, end) = (all_metrics.since, outcome.end);
+    let span = end.since(since);
     let mut groups: Vec<GroupResults> = metrics
         .groups
         .iter()
@@ -415,30 +534,52 @@ fn cluster_results(
         .filter(|group| group.requested > 0)
         .collect();
     groups.sort_by(|one, other| one.group.cmp(&other.group));
-    let mean_peak = |gauge: &super::level::Gauge| MeanPeak {
-        mean: gauge.integral.mean(span),
-        peak: gauge.integral.peak(),
-    };
+    let states = &metrics.states;
+    let presence = Presence::of(cluster, since, end);
     ClusterResults {
         cluster: cluster.name.clone(),
         instances: cluster.instances().len() as u64,
-        instances_used: mean_peak(&metrics.busy),
-        running: mean_peak(&metrics.running),
-        waiting: mean_peak(&metrics.waiting),
-        resources: shown
+        instances_registered: changed(&states.registered, span)
+            .then(|| MeanPeak::of(&states.registered, span)),
+        instances_starting: MeanPeak::if_any(&states.starting, span),
+        instances_draining: MeanPeak::if_any(&states.draining, span),
+        instances_disconnected: MeanPeak::if_any(&states.disconnected, span),
+        instances_used: MeanPeak::of(&metrics.busy, span),
+        running: MeanPeak::of(&metrics.running, span),
+        provisioning: MeanPeak::if_any(&metrics.provisioning, span),
+        stopping: MeanPeak::if_any(&metrics.stopping, span),
+        waiting: MeanPeak::of(&metrics.waiting, span),
+        resources: shown_resources(metrics)
             .into_iter()
-            .map(|resource| resource_results(metrics, cluster, resource, capacity[resource], span))
+            .map(|resource| resource_results(metrics, cluster, resource, &presence, span))
             .collect(),
         groups,
-        instance_types: pools(metrics, cluster, span, |description| {
+        instance_types: pools(metrics, cluster, &presence, |description| {
             description.instance_type.as_deref()
         }),
-        zones: pools(metrics, cluster, span, |description| description.zone()),
+        zones: pools(metrics, cluster, &presence, |description| {
+            description.zone()
+        }),
+    }
+}
+
+/// How long each instance was registered since statistics began, in microseconds.
+struct Presence(Vec<u128>);
+
+impl Presence {
+    fn of(cluster: &Cluster, since: SimTime, end: SimTime) -> Self {
+        let instances = cluster.descriptions().items().iter();
+        let instances = instances.zip(cluster.instances().items());
+        let spans = instances.map(|(description, instance)| {
+            u128::from(registered_for(description, instance, since, end).micros())
+        });
+        Presence(spans.collect())
     }
 }
 
 /// The resources that the cluster has; network interfaces only where some task wanted one.
-pub fn shown_resources(metrics: &ClusterMetrics, capacity: [u64; 4]) -> Vec<usize> {
+pub fn shown_resources(metrics: &ClusterMetrics) -> Vec<usize> {
+    let capacity = metrics.capacity();
     let wanted = |resource: usize| {
         resource < 3
             || metrics.offered[resource] > 0
@@ -453,10 +594,11 @@ fn resource_results(
     metrics: &ClusterMetrics,
     cluster: &Cluster,
     resource: usize,
-    capacity: u64,
+    presence: &Presence,
     span: SimDuration,
 ) -> ResourceResults {
-    let whole = u128::from(capacity) * u128::from(span.micros());
+    let registered = &metrics.registered[resource];
+    let whole = registered.integral.area();
     let reserved = &metrics.reserved[resource].integral;
     let stranded = metrics.stranded[resource].integral.area();
     let by = |binding: usize| metrics.stranded_by[binding][resource].area();
@@ -464,15 +606,17 @@ fn resource_results(
     for (id, used) in metrics.instances.iter() {
         let area = used.reserved[resource].area();
         let capacity = u128::from(super::parts(&cluster.instances()[id].capacity)[resource]);
-        instances.push((area, capacity));
+        let whole = capacity * presence.0[id.index()];
+        instances.push((area, whole));
         let zone = zones
             .entry(cluster.descriptions()[id].zone().unwrap_or_default())
             .or_default();
-        (zone.0, zone.1) = (zone.0 + area, zone.1 + capacity);
+        (zone.0, zone.1) = (zone.0 + area, zone.1 + whole);
     }
     ResourceResults {
         resource: RESOURCES[resource],
-        capacity,
+        capacity: metrics.capacity()[resource],
+        mean_capacity: changed(registered, span).then(|| registered.integral.mean(span)),
         offered_load: (whole > 0).then(|| ratio(metrics.offered[resource], whole)),
         utilization: ratio(reserved.area(), whole),
         peak: reserved.peak(),
@@ -481,7 +625,7 @@ fn resource_results(
             .filter(|b| by(*b) > 0)
             .map(|b| (RESOURCES[b], ratio(by(b), whole)))
             .collect(),
-        fragmentation: ratio(stranded, whole - reserved.area()),
+        fragmentation: ratio(stranded, whole.saturating_sub(reserved.area())),
         imbalance_instances: variation(instances.into_iter()),
         imbalance_zones: variation(zones.into_values()),
     }
@@ -507,7 +651,7 @@ fn variation(parts: impl Iterator<Item = (u128, u128)>) -> Option<f64> {
 fn pools<'a>(
     metrics: &ClusterMetrics,
     cluster: &'a Cluster,
-    span: SimDuration,
+    presence: &Presence,
     name: impl Fn(&'a crate::model::instance::Description) -> Option<&'a str>,
 ) -> Vec<PoolResults> {
     let mut pools: BTreeMap<&str, Pool> = BTreeMap::new();
@@ -520,7 +664,7 @@ fn pools<'a>(
         pool.tasks += used.tasks;
         for (resource, part) in super::parts(&description.capacity).into_iter().enumerate() {
             pool.areas[resource] += used.reserved[resource].area();
-            pool.capacities[resource] += part;
+            pool.capacities[resource] += u128::from(part) * presence.0[id.index()];
         }
     }
     let pools = pools.into_iter().map(|(name, pool)| PoolResults {
@@ -530,7 +674,7 @@ fn pools<'a>(
         utilization: (0..4)
             .filter(|resource| pool.capacities[*resource] > 0)
             .map(|resource| {
-                let whole = u128::from(pool.capacities[resource]) * u128::from(span.micros());
+                let whole = pool.capacities[resource];
                 (RESOURCES[resource], ratio(pool.areas[resource], whole))
             })
             .collect(),
@@ -544,45 +688,5 @@ struct Pool {
     instances: u64,
     tasks: u64,
     areas: [u128; 4],
-    capacities: [u64; 4],
-}
-
-/// Micro-dollars × microseconds an hour that an instance costs over `span`.
-fn charge(price: u64, span: u64) -> u128 {
-    u128::from(price) * u128::from(span)
-}
-
-/// Micro-dollars × microseconds an hour, in dollars.
-fn usd(charge: u128) -> f64 {
-    charge as f64 / 3600.0 / 1e12
-}
-
-/// What one instance costs, registered from the start to `end`, in US dollars; absent without a price.
-pub fn instance_cost(price: Option<u64>, end: SimTime) -> Option<f64> {
-    price.map(|price| usd(charge(price, end.micros().max(LEAST_BILLED.micros()))))
-}
-
-fn cost(metrics: &Metrics, world: &World, end: SimTime) -> Option<Cost> {
-    let (mut total, mut measured, mut idle) = (0u128, 0u128, 0u128);
-    let (mut instances, mut unpriced) = (0u64, 0u64);
-    let span = end.since(metrics.since).micros();
-    for (id, cluster) in world.clusters.iter() {
-        for (instance, description) in cluster.descriptions().iter() {
-            instances += 1;
-            let Some(price) = description.price else {
-                unpriced += 1;
-                continue;
-            };
-            let busy = metrics.clusters[id].instances[instance].busy.area();
-            total += charge(price, end.micros().max(LEAST_BILLED.micros()));
-            measured += charge(price, span);
-            idle += u128::from(price) * (u128::from(span) - busy);
-        }
-    }
-    (unpriced < instances).then(|| Cost {
-        instance_hours: u128::from(instances) as f64 * end.secs() / 3600.0,
-        usd: usd(total),
-        idle_share: ratio(idle, measured),
-        unpriced_instances: unpriced,
-    })
+    capacities: [u128; 4],
 }

@@ -78,7 +78,8 @@ impl Directory {
 }
 
 /// What a run writes only when it is wanted.
-const WHEN_WANTED: [&str; 7] = [
+const WHEN_WANTED: [&str; 8] = [
+    "service-events.csv",
     "events.jsonl",
     "utilization.svg",
     "utilization.png",
@@ -88,7 +89,7 @@ const WHEN_WANTED: [&str; 7] = [
     "waits.png",
 ];
 
-/// Removes the events and pictures of an earlier run where this one wrote none: they would stand
+/// Removes the events, pictures and service events of an earlier run where this one wrote none: they would stand
 /// beside tables that say something else. By exact name, so that nothing else is ever touched.
 fn remove_left_over(folder: &Path, written: &[PathBuf]) -> io::Result<()> {
     for path in WHEN_WANTED.map(|name| folder.join(name)) {

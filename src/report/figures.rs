@@ -1,11 +1,14 @@
 //! Which pictures are drawn of a run, and from what.
 
-use super::plot::{self, Ecdf, HeatMap, Picture, Resource, ResourceHeat, ResourceUse, Utilization};
-use super::tables::{Series, heat_rows};
+use super::plot::{
+    self, Ecdf, HeatMap, Picture, ProviderUse, Resource, ResourceHeat, ResourceUse, Utilization,
+};
+use super::tables::Series;
 use crate::engine::Outcome;
+use crate::metrics::level::Bins;
 use crate::metrics::results::shown_resources;
 use crate::metrics::{ClusterMetrics, Metrics};
-use crate::model::arena::{GroupId, Id};
+use crate::model::arena::{GroupId, Id, InstanceId};
 use crate::model::cluster::Cluster;
 use crate::time::MICROS_PER_SEC;
 
@@ -90,17 +93,21 @@ fn edges(series: &Series) -> Vec<f64> {
 }
 
 fn utilization(about: &str, metrics: &ClusterMetrics, series: &Series) -> Utilization {
-    let resources = shown_resources(metrics, series.capacity);
     let shares = |levels: &[f64], resource: usize| {
+        let levels = levels.iter().zip(&series.capacity[resource]);
         levels
-            .iter()
-            .map(|level| Some(level / series.capacity[resource] as f64))
+            .map(|(level, capacity)| share(*level, *capacity))
             .collect()
     };
+    // Without managed scaling nobody wants what is not there.
+    let scaled = series
+        .providers
+        .iter()
+        .filter(|provider| provider.reservation.iter().any(Option::is_some));
     Utilization {
         title: format!("Utilization: {about}"),
         edges: edges(series),
-        resources: resources
+        resources: shown_resources(metrics)
             .into_iter()
             .map(|resource| ResourceUse {
                 resource: RESOURCES[resource],
@@ -108,49 +115,73 @@ fn utilization(about: &str, metrics: &ClusterMetrics, series: &Series) -> Utiliz
                 stranded: shares(&series.stranded[resource], resource),
             })
             .collect(),
-        running: series.running.clone(),
-        waiting: series.waiting.clone(),
+        running: series.state("running").to_vec(),
+        waiting: series.state("waiting").to_vec(),
+        provisioning: series.state("provisioning").to_vec(),
+        stopping: series.state("stopping").to_vec(),
+        providers: scaled
+            .map(|provider| ProviderUse {
+                name: provider.name.clone(),
+                desired: provider.desired.clone(),
+                running: provider.running.clone(),
+                reservation: provider.reservation.clone(),
+            })
+            .collect(),
     }
 }
 
+/// A level as part of a capacity; none where there is no capacity.
+fn share(level: f64, capacity: f64) -> Option<f64> {
+    (capacity > 0.0).then(|| level / capacity)
+}
+
 fn heat_map(about: &str, cluster: &Cluster, metrics: &ClusterMetrics, series: &Series) -> HeatMap {
-    let names: Vec<&str> = cluster
-        .descriptions()
-        .items()
-        .iter()
-        .map(|instance| instance.name.as_str())
-        .collect();
-    let rows = heat_rows(metrics, &names);
-    let resources = (0..3).filter(|resource| series.capacity[*resource] > 0);
+    let resources = (0..3).filter(|resource| metrics.capacity()[*resource] > 0);
     let heat = |resource: usize| {
-        let row = |(row, (_, instances)): (usize, &(String, std::ops::Range<usize>))| {
-            let capacities =
-                cluster.instances().items()[instances.clone()]
-                    .iter()
-                    .map(|instance| {
-                        let capacity = instance.capacity;
-                        u64::from([capacity.cpu, capacity.memory, capacity.gpus][resource])
-                    });
-            let capacity: u64 = capacities.sum();
-            let means = metrics.rows[row][resource]
-                .bins
-                .means(series.width, series.end);
-            means
-                .into_iter()
-                .map(|level| (capacity > 0).then(|| level / capacity as f64))
+        let rows = metrics.rows.iter().map(|(instances, gauges)| {
+            let capacities = registered(cluster, instances, resource, series);
+            let levels = gauges[resource].bins.means(series.width, series.end);
+            let levels = levels.into_iter().zip(capacities);
+            levels
+                .map(|(level, capacity)| share(level, capacity))
                 .collect()
-        };
+        });
         ResourceHeat {
             resource: RESOURCES[resource],
-            reserved: rows.iter().enumerate().map(row).collect(),
+            reserved: rows.collect(),
         }
     };
     HeatMap {
         title: format!("Reserved on each instance: {about}"),
         edges: edges(series),
         resources: resources.map(heat).collect(),
-        instances: rows.iter().map(|(name, _)| name.clone()).collect(),
+        instances: metrics
+            .rows
+            .iter()
+            .filter_map(|(instances, _)| cluster.descriptions().items().get(instances.start))
+            .map(|first| first.name.clone())
+            .collect(),
     }
+}
+
+/// What some instances had registered together, the mean of each bin.
+fn registered(
+    cluster: &Cluster,
+    instances: std::ops::Range<usize>,
+    resource: usize,
+    series: &Series,
+) -> Vec<f64> {
+    let mut bins = Bins::default();
+    for index in instances {
+        let id = InstanceId::from_index(index);
+        let instance = &cluster.instances()[id];
+        let capacity = &instance.capacity;
+        let capacity = [capacity.cpu, capacity.memory, capacity.gpus][resource];
+        let left_at = instance.left_at.unwrap_or(series.end).min(series.end);
+        let joined_at = cluster.descriptions()[id].joined_at;
+        bins.add(u64::from(capacity), joined_at, left_at);
+    }
+    bins.means(series.width, series.end)
 }
 
 /// Waits of the whole cluster, and of its largest groups when there are several.

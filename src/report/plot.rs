@@ -18,7 +18,7 @@ use plotters::style::RGBColor;
 pub use ecdf::{Ecdf, ecdf};
 pub use heat_map::{HeatMap, ResourceHeat, heat_map};
 pub use picture::{HEIGHT, Picture, WIDTH};
-pub use utilization::{ResourceUse, Utilization, utilization};
+pub use utilization::{ProviderUse, ResourceUse, Utilization, utilization};
 
 /// A resource of which instances have a capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,26 @@ mod tests {
                 .iter()
                 .map(|share| share * tasks / 3.0)
                 .collect(),
+            ..Utilization::default()
+        }
+    }
+
+    /// The same with tasks in every state and so many capacity providers.
+    fn scaled_of(resources: &[Resource], count: usize, providers: usize) -> Utilization {
+        let provider = |number: usize| ProviderUse {
+            name: format!("provider-{number}"),
+            desired: wave(count).iter().map(|share| share * 12.0).collect(),
+            running: wave(count).iter().map(|share| share * 9.0).collect(),
+            reservation: shares(count)
+                .into_iter()
+                .map(|share| share.map(|share| share * 200.0))
+                .collect(),
+        };
+        Utilization {
+            provisioning: wave(count).iter().map(|share| share * 5.0).collect(),
+            stopping: wave(count),
+            providers: (0..providers).map(provider).collect(),
+            ..utilization_of(resources, count, 86_400.0, 40.0)
         }
     }
 
@@ -156,6 +176,14 @@ mod tests {
             (
                 "more resources than there are",
                 utilization(&EVERY.repeat(20), 5, 60.0, 3.0),
+            ),
+            (
+                "a capacity provider",
+                super::utilization(&scaled_of(&EVERY[..2], 288, 1)),
+            ),
+            (
+                "every resource, many capacity providers",
+                super::utilization(&scaled_of(&EVERY, 288, 9)),
             ),
             ("no resource", utilization(&[], 10, 60.0, 0.0)),
             ("one bin", utilization(&EVERY, 1, 1e-3, 1.0)),
@@ -236,6 +264,15 @@ mod tests {
                 "CPU (%)",
                 "GPU stranded",
                 "tasks waiting",
+            ],
+        );
+        check(
+            utilization(&scaled_of(&EVERY[..1], 288, 1)),
+            &[
+                "provisioning",
+                "stopping",
+                "instances desired",
+                "reservation",
             ],
         );
         check(

@@ -1,15 +1,13 @@
-//! The files that are written row by row while the run goes on: tasks, failures, events.
+//! The files that are written row by row while the run goes on: tasks and failures.
 
 use std::io;
 
 use csv::{ByteRecord, Writer};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 
-use super::{Clock, write_secs};
-use crate::engine::task::{Stop, StopReason, Task};
-use crate::engine::{Next, Occurrence, PendingCall, Waiting, World};
-use crate::model::arena::{Id, WorkloadId};
+use super::{Clock, wording, write_secs};
+use crate::engine::task::Task;
+use crate::engine::{Next, PendingCall, Waiting, World};
+use crate::model::arena::{Id, TemplateId, WorkloadId};
 use crate::placement::constraint::{Reason, Refusal};
 use crate::time::SimTime;
 
@@ -51,6 +49,13 @@ impl Row {
         self
     }
 
+    fn maybe_number(&mut self, number: Option<impl Into<u64>>) -> &mut Self {
+        match number {
+            Some(number) => self.number(number),
+            None => self.text(""),
+        }
+    }
+
     fn maybe_text(&mut self, text: Option<&str>) -> &mut Self {
         self.text(text.unwrap_or_default())
     }
@@ -81,21 +86,29 @@ impl Row {
 }
 
 /// Columns of `tasks.csv`.
-pub const TASK_COLUMNS: [&str; 24] = [
+pub const TASK_COLUMNS: [&str; 32] = [
     "taskId",
     "group",
     "taskDefinition",
     "cluster",
     "workload",
+    "deployment",
+    "launchType",
+    "capacityProvider",
     "containerInstance",
     "instanceType",
     "availabilityZone",
     "lastStatus",
+    "desiredStatus",
+    "healthStatus",
     "requestedAt",
     "createdAt",
+    "placedAt",
     "pullStartedAt",
     "pullStoppedAt",
     "startedAt",
+    "stoppingAt",
+    "executionStoppedAt",
     "stoppedAt",
     "stopCode",
     "stoppedReason",
@@ -155,26 +168,27 @@ impl<W: io::Write> TaskRows<W> {
             .text(&template.task_definition)
             .text(&cluster.name)
             .text(&self.names.workloads[task.workload.index()])
+            .maybe_number((task.deployment > 0).then_some(task.deployment))
+            .text(wording::launch_type(task, world))
+            .maybe_text(wording::capacity_provider(task, world))
             .maybe_text(instance.map(|instance| instance.name.as_str()))
             .maybe_text(instance.and_then(|instance| instance.instance_type.as_deref()))
-            .maybe_text(instance.and_then(|instance| instance.zone()))
+            .maybe_text(wording::availability_zone(task, world))
             .text(task.state.last_status())
+            .text(wording::desired_status(task))
+            .text(task.health.text())
             .time(Some(times.requested))
             .time(Some(times.created))
+            .time(times.placed)
             .time(begun)
             .time(pull_over)
             .time(times.started)
+            .time(times.stopping)
+            .time(times.execution_stopped)
             .time(times.stopped);
         row.maybe_text(task.stop.map(|stop| stop.code.text()));
-        row.text(
-            &task
-                .stop
-                .map_or_else(String::new, |stop| stopped_reason(stop, world)),
-        );
-        match task.exit {
-            Some(exit) => row.number(exit.code),
-            None => row.text(""),
-        };
+        row.text(&wording::stopped_reason(task, world));
+        row.maybe_number(task.exit.map(|exit| exit.code));
         let reason = task.exit.and_then(|exit| exit.reason);
         row.maybe_text(reason.map(|reason| world.reasons[reason as usize].as_str()));
         row.number(resources.cpu)
@@ -192,24 +206,6 @@ impl<W: io::Write> TaskRows<W> {
     /// When the file cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-/// `stoppedReason` in ECS's words.
-pub fn stopped_reason(stop: Stop, world: &World) -> String {
-    match stop.reason {
-        StopReason::EssentialContainer => "Essential container in task exited".to_owned(),
-        StopReason::Text(text) => world.reasons[text as usize].clone(),
-        StopReason::FailedToStart => "Task failed to start".to_owned(),
-        StopReason::User => "Task stopped by user".to_owned(),
-        StopReason::Deregistered => "Container instance deregistration forced by user".to_owned(),
-        StopReason::Scaling => "Scaling activity initiated by deployment".to_owned(),
-        StopReason::Unhealthy => "Task failed container health checks".to_owned(),
-        StopReason::Spot => "Your Spot Task was interrupted.".to_owned(),
-        StopReason::HostTerminated => "Host EC2 terminated.".to_owned(),
-        StopReason::NoRoom(reason) => format!("TaskFailedToStart: {reason}"),
-        StopReason::NoActiveInstances => "TaskFailedToStart: NO ACTIVE INSTANCES".to_owned(),
-        StopReason::EmptyProvider => "TaskFailedToStart: EMPTY CAPACITY PROVIDER".to_owned(),
     }
 }
 
@@ -243,7 +239,7 @@ pub const FAILURE_COLUMNS: [&str; 13] = [
 ];
 
 /// `failures.csv`: answers of RunTask and StartTask that leave tasks unplaced, then the calls that
-/// still wait at the end.
+/// still wait at the end and the tasks that wait in PROVISIONING then.
 pub struct FailureRows<W: io::Write> {
     out: Writer<W>,
     row: Row,
@@ -283,7 +279,8 @@ impl<W: io::Write> FailureRows<W> {
             Next::Queued => "queued",
             Next::GivenUp => "given up",
         };
-        self.write_row(now, call, refusal, outcome, world)
+        let failure = Failure::of_call(call, outcome);
+        self.write_row(now, &failure, refusal, world)
     }
 
     /// Writes a call that waits at the end, with the reason that placement would give now.
@@ -296,41 +293,59 @@ impl<W: io::Write> FailureRows<W> {
         waiting: &Waiting,
         world: &World,
     ) -> io::Result<()> {
-        self.write_row(
-            end,
-            &waiting.call,
-            &waiting.refusal,
-            "waiting at the end",
-            world,
-        )
+        let failure = Failure::of_call(&waiting.call, "waiting at the end");
+        self.write_row(end, &failure, &waiting.refusal, world)
+    }
+
+    /// Writes a task that waits in PROVISIONING at the end, with the reason that placement would
+    /// give now. Which call it came from is not told.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_provisioning(
+        &mut self,
+        end: SimTime,
+        task: &Task,
+        refusal: &Refusal,
+        world: &World,
+    ) -> io::Result<()> {
+        let failure = Failure {
+            workload: task.workload,
+            template: task.template,
+            of_service: task.deployment > 0,
+            call: None,
+            missing: 1,
+            outcome: "provisioning at the end",
+        };
+        self.write_row(end, &failure, refusal, world)
     }
 
     fn write_row(
         &mut self,
         now: SimTime,
-        call: &PendingCall,
+        failure: &Failure,
         refusal: &Refusal,
-        outcome: &str,
         world: &World,
     ) -> io::Result<()> {
-        let template = &world.templates[call.template];
+        let template = &world.templates[failure.template];
         let cluster = &world.clusters[template.cluster];
-        let workload = call.workload.index();
+        let workload = failure.workload.index();
+        let request = match self.names.starts[workload] {
+            _ if failure.of_service => "CreateService",
+            true => "StartTask",
+            false => "RunTask",
+        };
         let row = &mut self.row;
         row.time(Some(now))
             .text(&cluster.name)
             .text(&self.names.workloads[workload])
-            .text(if self.names.starts[workload] {
-                "StartTask"
-            } else {
-                "RunTask"
-            })
-            .number(call.number + 1)
-            .number(call.attempts)
+            .text(request)
+            .maybe_number(failure.call.map(|(number, _)| number + 1))
+            .maybe_number(failure.call.map(|(_, attempts)| attempts))
             .text(cluster.group_name(template.group))
             .text(&template.task_definition)
-            .number(call.missing)
-            .text(outcome)
+            .number(failure.missing)
+            .text(failure.outcome)
             .maybe_text(refusal.main_reason().map(Reason::text))
             .text(&detail(refusal))
             .number(refusal.considered());
@@ -349,6 +364,30 @@ impl<W: io::Write> FailureRows<W> {
     }
 }
 
+/// Tasks that found no place, and what comes of them.
+struct Failure {
+    workload: WorkloadId,
+    template: TemplateId,
+    of_service: bool,
+    /// Number of the call, from 0, and how often ECS was asked.
+    call: Option<(u64, u32)>,
+    missing: u32,
+    outcome: &'static str,
+}
+
+impl Failure {
+    const fn of_call(call: &PendingCall, outcome: &'static str) -> Self {
+        Failure {
+            workload: call.workload,
+            template: call.template,
+            of_service: false,
+            call: Some((call.number, call.attempts)),
+            missing: call.missing,
+            outcome,
+        }
+    }
+}
+
 /// A refusal in words: `31 × RESOURCE:CPU, 9 × MemberOf placement constraint unsatisfied.`
 pub fn detail(refusal: &Refusal) -> String {
     let reasons: Vec<String> = refusal
@@ -360,121 +399,4 @@ pub fn detail(refusal: &Refusal) -> String {
     } else {
         reasons.join(", ")
     }
-}
-
-/// `events.jsonl`: everything that happened, in order, a JSON object a line.
-pub struct EventRows<W: io::Write> {
-    out: io::BufWriter<W>,
-    names: Names,
-}
-
-impl<W: io::Write> EventRows<W> {
-    /// An empty file.
-    pub fn new(out: W, names: Names) -> Self {
-        EventRows {
-            out: io::BufWriter::new(out),
-            names,
-        }
-    }
-
-    /// Writes what happened.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write(
-        &mut self,
-        now: SimTime,
-        occurrence: Occurrence<'_>,
-        world: &World,
-    ) -> io::Result<()> {
-        let mut time = Vec::new();
-        self.names.clock.write(now, &mut time);
-        let mut line = Map::new();
-        line.insert("time".to_owned(), time_value(&time));
-        self.describe(occurrence, world, &mut line);
-        serde_json::to_writer(&mut self.out, &line)?;
-        io::Write::write_all(&mut self.out, b"\n")
-    }
-
-    /// Writes what is buffered.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn flush(&mut self) -> io::Result<()> {
-        io::Write::flush(&mut self.out)
-    }
-
-    fn describe(&self, occurrence: Occurrence<'_>, world: &World, line: &mut Map<String, Value>) {
-        match occurrence {
-            Occurrence::Requested(call) => self.call("requested", call, world, line),
-            Occurrence::Queued(call) => self.call("queued", call, world, line),
-            Occurrence::Repeated { call, .. } => self.call("repeated", call, world, line),
-            Occurrence::GaveUp { call, .. } => self.call("gaveUp", call, world, line),
-            Occurrence::Refused { call, refusal, .. } => {
-                self.call("refused", call, world, line);
-                let reasons = refusal
-                    .reasons()
-                    .map(|(reason, count)| (reason.text().to_owned(), json!(count)));
-                line.insert("failures".to_owned(), Value::Object(reasons.collect()));
-            }
-            Occurrence::Placed(task) => {
-                self.task("placed", task, world, line);
-                let template = &world.templates[task.template];
-                let cluster = &world.clusters[template.cluster];
-                put(line, "group", cluster.group_name(template.group));
-                put(line, "cluster", &cluster.name);
-                if let Some(id) = task.instance() {
-                    put(line, "containerInstance", &cluster.descriptions()[id].name);
-                }
-            }
-            Occurrence::Started(task) => self.task("started", task, world, line),
-            Occurrence::Stopped(task) => {
-                self.task("stopped", task, world, line);
-                if let Some(exit) = task.exit {
-                    put(line, "exitCode", exit.code);
-                }
-            }
-            Occurrence::Accepted(task) => self.task("accepted", task, world, line),
-            Occurrence::Moved(task) => self.task("moved", task, world, line),
-            Occurrence::HealthChanged(task) => self.task("healthChanged", task, world, line),
-            Occurrence::Stopping(task) => self.task("stopping", task, world, line),
-            Occurrence::Released(task) => self.task("released", task, world, line),
-            Occurrence::Instance { .. } | Occurrence::Scaled(_) | Occurrence::Service(_) => {}
-        }
-    }
-
-    fn call(&self, event: &str, call: &PendingCall, world: &World, line: &mut Map<String, Value>) {
-        let template = &world.templates[call.template];
-        put(line, "event", event);
-        put(line, "workload", self.workload(call.workload));
-        put(line, "call", call.number + 1);
-        put(
-            line,
-            "group",
-            world.clusters[template.cluster].group_name(template.group),
-        );
-        put(line, "missing", call.missing);
-    }
-
-    fn task(&self, event: &str, task: &Task, _: &World, line: &mut Map<String, Value>) {
-        put(line, "event", event);
-        put(line, "taskId", format!("task-{}", task.number));
-        put(line, "lastStatus", task.state.last_status());
-        put(line, "workload", self.workload(task.workload));
-    }
-
-    fn workload(&self, id: WorkloadId) -> &str {
-        &self.names.workloads[id.index()]
-    }
-}
-
-fn put(line: &mut Map<String, Value>, key: &str, value: impl Serialize) {
-    line.insert(key.to_owned(), json!(value));
-}
-
-/// A moment as JSON: a number of seconds, or a date.
-fn time_value(text: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(text);
-    text.parse::<f64>()
-        .map_or_else(|_| json!(text), |secs| json!(secs))
 }

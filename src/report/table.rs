@@ -2,7 +2,9 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::metrics::results::{ClusterResults, PoolResults, Results};
+use crate::engine::task::StopCode;
+use crate::metrics::cost::Cost;
+use crate::metrics::results::{ClusterResults, MeanPeak, PoolResults, ProviderResults, Results};
 use crate::metrics::sample::Summary;
 
 /// The results as text, without colour.
@@ -14,6 +16,7 @@ pub fn text(results: &Results) -> String {
         parts.push(pools("instance type", &cluster.instance_types));
         parts.push(pools("zone", &cluster.zones));
     }
+    parts.push(providers(&results.capacity_providers));
     parts.push(footer(results));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
@@ -21,17 +24,50 @@ pub fn text(results: &Results) -> String {
 
 fn counts(results: &Results) -> String {
     let (tasks, calls) = (&results.tasks, &results.calls);
+    let by_services = match tasks.services {
+        0 => String::new(),
+        1 => " and by a service".to_owned(),
+        count => format!(" and by {count} services"),
+    };
+    // Where everybody who is accepted is placed in the same breath, one number says it.
+    let accepted = if tasks.accepted == tasks.placed {
+        String::new()
+    } else {
+        format!("{} accepted, ", tasks.accepted)
+    };
+    let mut states = format!(
+        "{} stopped, {} running, {} pending",
+        tasks.stopped, tasks.running, tasks.pending
+    );
+    for (count, state) in [
+        (tasks.provisioning, "provisioning"),
+        (tasks.stopping, "stopping"),
+    ] {
+        if count > 0 {
+            states.push_str(&format!(", {count} {state}"));
+        }
+    }
     let mut lines = vec![format!(
-        "{} tasks asked for in {} calls: {} placed ({} stopped, {} running, {} pending), {} given up, {} waiting",
-        tasks.requested,
-        calls.made,
-        tasks.placed,
-        tasks.stopped,
-        tasks.running,
-        tasks.pending,
-        tasks.given_up,
-        tasks.waiting
+        "{} tasks asked for in {} calls{by_services}: {accepted}{} placed ({states}), {} given up, {} waiting",
+        tasks.requested, calls.made, tasks.placed, tasks.given_up, tasks.waiting
     )];
+    if tasks
+        .stop_codes
+        .keys()
+        .any(|code| *code != StopCode::EssentialContainerExited.text())
+    {
+        let codes = tasks.stop_codes.iter();
+        let codes: Vec<String> = codes
+            .map(|(code, count)| format!("{count} × {code}"))
+            .collect();
+        lines.push(format!("stopped: {}", codes.join(", ")));
+    }
+    if tasks.lost_vcpu_hours > 0.0 {
+        lines.push(format!(
+            "{} tasks interrupted, {:.1} vCPU-hours lost",
+            tasks.interrupted, tasks.lost_vcpu_hours
+        ));
+    }
     if calls.refused > 0 {
         let mut reasons: Vec<String> = calls
             .reasons
@@ -75,12 +111,31 @@ fn resources(cluster: &ClusterResults) -> String {
                 .map_or_else(String::new, |value| format!("{value:.2}")),
         ]);
     }
+    if cluster.instances == 0 {
+        return String::new();
+    }
+    let mut instances = format!("{} instances", cluster.instances);
+    let states = [
+        (&cluster.instances_registered, "registered"),
+        (&cluster.instances_starting, "starting"),
+        (&cluster.instances_draining, "draining"),
+        (&cluster.instances_disconnected, "disconnected"),
+    ];
+    for (level, state) in states {
+        if let Some(MeanPeak { mean, peak }) = level {
+            instances.push_str(&format!("; {state}: {mean:.1} on average, {peak} at most"));
+        }
+    }
+    let joint = if instances.contains(';') {
+        "; used:"
+    } else {
+        ","
+    };
+    let MeanPeak { mean, peak } = &cluster.instances_used;
+    let used = if joint == "," { " used" } else { "" };
     format!(
-        "cluster {}: {} instances, {:.1} used on average, {} at most\n{table}",
+        "cluster {}: {instances}{joint} {mean:.1}{used} on average, {peak} at most\n{table}",
         cluster.cluster,
-        cluster.instances,
-        cluster.instances_used.mean,
-        cluster.instances_used.peak
     )
 }
 
@@ -128,6 +183,39 @@ fn groups(cluster: &ClusterResults, results: &Results) -> String {
     table.to_string()
 }
 
+/// Capacity providers with an Auto Scaling group.
+fn providers(providers: &[ProviderResults]) -> String {
+    if providers.is_empty() {
+        return String::new();
+    }
+    let mut table = table([
+        "capacity provider",
+        "desired mean",
+        "max",
+        "running mean",
+        "max",
+        "tasks waiting mean",
+        "max",
+        "reservation mean",
+    ]);
+    for provider in providers {
+        let levels = [&provider.desired, &provider.running, &provider.waiting];
+        let levels = levels
+            .into_iter()
+            .flat_map(|level| [format!("{:.1}", level.mean), level.peak.to_string()]);
+        let reservation = provider
+            .reservation
+            .map_or_else(String::new, |value| format!("{value:.1} %"));
+        table.add_row(
+            [provider.name.clone()]
+                .into_iter()
+                .chain(levels)
+                .chain([reservation]),
+        );
+    }
+    table.to_string()
+}
+
 /// Instances by what they have in common; nothing when that is the same for all.
 fn pools(what: &str, pools: &[PoolResults]) -> String {
     if pools.len() < 2 {
@@ -159,16 +247,17 @@ fn footer(results: &Results) -> String {
         parts.push(format!("statistics from {}", span(results.warm_up)));
     }
     if let Some(cost) = &results.cost {
-        parts.push(format!(
-            "{:.2} USD for {:.1} instance-hours, {} of it idle",
-            cost.usd,
-            cost.instance_hours,
-            percent(cost.idle_share)
-        ));
+        parts.push(money(cost));
         if cost.unpriced_instances > 0 {
             parts.push(format!(
                 "{} instances have no price",
                 cost.unpriced_instances
+            ));
+        }
+        if cost.unpriced_fargate_tasks > 0 {
+            parts.push(format!(
+                "{} tasks on Fargate have no price",
+                cost.unpriced_fargate_tasks
             ));
         }
     }
@@ -177,6 +266,34 @@ fn footer(results: &Results) -> String {
         results.engine.events, results.engine.decisions
     ));
     parts.join("; ")
+}
+
+fn money(cost: &Cost) -> String {
+    let kinds = [
+        (cost.on_demand_usd, "on demand"),
+        (cost.spot_usd, "Spot"),
+        (cost.fargate_usd, "Fargate"),
+        (cost.fargate_spot_usd, "Fargate Spot"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter(|(usd, _)| *usd > 0.0)
+        .map(|(usd, kind)| format!("{usd:.2} {kind}"))
+        .collect();
+    let instances = cost.on_demand_usd + cost.spot_usd;
+    let mut text = format!("{:.2} USD", cost.usd);
+    // Standing instances at the on-demand price are what a reader takes for granted.
+    if cost.usd > cost.on_demand_usd {
+        text.push_str(&format!(" ({})", kinds.join(", ")));
+    }
+    if instances > 0.0 || cost.usd == 0.0 {
+        text.push_str(&format!(
+            " for {:.1} instance-hours, {} of it idle",
+            cost.instance_hours,
+            percent(cost.idle_share)
+        ));
+    }
+    text
 }
 
 fn waits(wait: &Summary) -> [String; 5] {

@@ -5,11 +5,14 @@ use std::io;
 use serde::Serialize;
 
 use super::{Clock, write_secs};
-use crate::engine::Outcome;
+use crate::engine::{Outcome, World};
+use crate::metrics::cost::instance_cost;
+use crate::metrics::fleet::registered_for;
 use crate::metrics::level::{Bins, Gauge, ratio};
-use crate::metrics::results::{Results, instance_cost};
-use crate::metrics::{ClusterMetrics, Metrics, RESOURCES};
-use crate::model::instance::InstanceStatus;
+use crate::metrics::results::Results;
+use crate::metrics::{Metrics, RESOURCES};
+use crate::model::arena::ClusterId;
+use crate::model::instance::{Description, InstanceStatus, Purchase};
 use crate::time::{SimDuration, SimTime};
 use crate::units::Timestamp;
 
@@ -30,7 +33,10 @@ pub fn instances(
         "ec2InstanceId",
         "instanceType",
         "availabilityZone",
+        "capacityProvider",
+        "purchase",
         "status",
+        "launchedAt",
         "registeredAt",
         "terminatedAt",
         "cpu",
@@ -44,10 +50,12 @@ pub fn instances(
         "busy",
         "cost",
     ])?;
-    let span = u128::from(outcome.end.since(metrics.since()).micros());
+    let (since, end) = (metrics.since(), outcome.end);
     for (id, cluster) in outcome.world.clusters.iter() {
         for (instance, description) in cluster.descriptions().iter() {
             let used = &metrics.clusters[id].instances[instance];
+            let state = &cluster.instances()[instance];
+            let span = u128::from(registered_for(description, state, since, end).micros());
             let capacity = description.capacity;
             let capacities = [capacity.cpu, capacity.memory, capacity.gpus, capacity.enis];
             let utilization = |resource: usize| {
@@ -58,20 +66,21 @@ pub fn instances(
                     fraction(ratio(used.reserved[resource].area(), whole))
                 }
             };
-            let registered = if description.registered_at == start(clock) {
-                time(clock, SimTime::ZERO)
-            } else {
-                Timestamp::from_unix_secs(description.registered_at).to_string()
-            };
+            let provider = description.provider.map(|id| &outcome.world.providers[id]);
             let mut row: Vec<String> = vec![
                 description.name.clone(),
                 cluster.name.clone(),
                 description.ec2_instance_id.clone().unwrap_or_default(),
                 description.instance_type.clone().unwrap_or_default(),
                 description.zone().unwrap_or_default().to_owned(),
-                status(cluster.instances()[instance].status).to_owned(),
-                registered,
-                String::new(),
+                provider.map_or_else(String::new, |provider| provider.name.clone()),
+                purchase(description.purchase).to_owned(),
+                status(state.status).to_owned(),
+                time(clock, description.launched_at),
+                registered_at(description, clock),
+                state
+                    .left_at
+                    .map_or_else(String::new, |left_at| time(clock, left_at)),
             ];
             row.extend(capacities.map(|amount| amount.to_string()));
             row.push(used.tasks.to_string());
@@ -82,13 +91,31 @@ pub fn instances(
                 fraction(ratio(used.busy.area(), span))
             });
             row.push(
-                instance_cost(description.price, outcome.end)
+                instance_cost(description, state, end)
                     .map_or_else(String::new, |usd| format!("{usd:.6}")),
             );
             out.write_record(&row)?;
         }
     }
     out.flush()
+}
+
+/// When an instance registered: as the clock has it, or the date that the scenario gives one that
+/// was there before.
+fn registered_at(description: &Description, clock: Clock) -> String {
+    let at = description.joined_at;
+    if at > SimTime::ZERO || description.registered_at == start(clock) {
+        time(clock, at)
+    } else {
+        Timestamp::from_unix_secs(description.registered_at).to_string()
+    }
+}
+
+const fn purchase(purchase: Purchase) -> &'static str {
+    match purchase {
+        Purchase::OnDemand => "on-demand",
+        Purchase::Spot => "spot",
+    }
 }
 
 fn start(clock: Clock) -> i64 {
@@ -129,49 +156,94 @@ pub struct Series {
     pub width: SimDuration,
     /// End of the last bin.
     pub end: SimTime,
-    /// Registered, by resource.
-    pub capacity: [u64; 4],
+    /// Registered, by resource and bin.
+    pub capacity: [Vec<f64>; 4],
     /// Reserved, by resource and bin.
     pub reserved: [Vec<f64>; 4],
     /// Stranded, by resource and bin.
     pub stranded: [Vec<f64>; 4],
-    /// Tasks RUNNING.
-    pub running: Vec<f64>,
-    /// Tasks PROVISIONING or PENDING.
-    pub pending: Vec<f64>,
-    /// Tasks waiting to be placed.
-    pub waiting: Vec<f64>,
     /// Instances with a task.
     pub busy: Vec<f64>,
+    /// Instances and tasks by state, each with the name of its column.
+    pub states: Vec<(&'static str, Vec<f64>)>,
+    /// The cluster's capacity providers.
+    pub providers: Vec<ProviderSeries>,
+}
+
+/// The levels of one capacity provider by bin.
+pub struct ProviderSeries {
+    /// Its name.
+    pub name: String,
+    /// CapacityProviderReservation in percent; none where it is not known.
+    pub reservation: Vec<Option<f64>>,
+    /// Desired capacity.
+    pub desired: Vec<f64>,
+    /// Instances registered and not leaving.
+    pub running: Vec<f64>,
+    /// Tasks that wait in PROVISIONING.
+    pub waiting: Vec<f64>,
 }
 
 impl Series {
-    /// Of a cluster with the given capacities, up to the end of the run.
-    pub fn new(metrics: &ClusterMetrics, capacity: [u64; 4], end: SimTime) -> Self {
+    /// Of a cluster, up to the end of the run.
+    pub fn new(metrics: &Metrics, world: &World, id: ClusterId, end: SimTime) -> Self {
         let width = Bins::width_for(end);
         let means = |gauge: &Gauge| gauge.bins.means(width, end);
+        let cluster = &metrics.clusters[id];
+        let states = &cluster.states;
+        let of = |name, gauge| (name, means(gauge));
+        let providers = world.providers.iter().filter(|(_, provider)| {
+            let group = provider.group();
+            group.is_some_and(|group| group.cluster == id)
+        });
+        let providers = providers.map(|(id, provider)| {
+            let metrics = &metrics.providers[id];
+            ProviderSeries {
+                name: provider.name.clone(),
+                reservation: metrics.reservations(width, end),
+                desired: means(&metrics.desired),
+                running: means(&metrics.running),
+                waiting: means(&metrics.waiting),
+            }
+        });
         Series {
             width,
             end,
-            capacity,
-            reserved: metrics.reserved.each_ref().map(means),
-            stranded: metrics.stranded.each_ref().map(means),
-            running: means(&metrics.running),
-            pending: means(&metrics.pending),
-            waiting: means(&metrics.waiting),
-            busy: means(&metrics.busy),
+            capacity: cluster.registered.each_ref().map(means),
+            reserved: cluster.reserved.each_ref().map(means),
+            stranded: cluster.stranded.each_ref().map(means),
+            busy: means(&cluster.busy),
+            states: vec![
+                of("instancesStarting", &states.starting),
+                of("instancesActive", &states.active),
+                of("instancesDraining", &states.draining),
+                of("instancesDisconnected", &states.disconnected),
+                of("running", &cluster.running),
+                of("provisioning", &cluster.provisioning),
+                of("pending", &cluster.pending),
+                of("stopping", &cluster.stopping),
+                of("waiting", &cluster.waiting),
+            ],
+            providers: providers.collect(),
         }
+    }
+
+    /// Instances or tasks in the state of this column.
+    pub fn state(&self, column: &str) -> &[f64] {
+        let found = self.states.iter().find(|(name, _)| *name == column);
+        found.map_or(&[], |(_, means)| means)
     }
 
     /// When the bins begin, and the end.
     pub fn edges(&self) -> Vec<SimTime> {
-        let begins = (0..self.running.len() as u64)
-            .map(|bin| SimTime::from_micros(bin * self.width.micros()));
+        let begins =
+            (0..self.busy.len() as u64).map(|bin| SimTime::from_micros(bin * self.width.micros()));
         begins.chain([self.end]).collect()
     }
 }
 
-/// Writes `utilization.csv`: a row a bin and cluster, with the means over the bin.
+/// Writes `utilization.csv`: a row a bin and cluster, with the means over the bin. The columns of a
+/// capacity provider are empty in the rows of the clusters that it does not belong to.
 ///
 /// # Errors
 /// When `out` cannot be written.
@@ -181,54 +253,69 @@ pub fn utilization(
     clock: Clock,
 ) -> io::Result<()> {
     let mut out = csv::Writer::from_writer(out);
-    let mut header: Vec<String> = [
-        "time",
-        "duration",
-        "cluster",
-        "instancesUsed",
-        "running",
-        "pending",
-        "waiting",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    for resource in RESOURCES.map(str::to_lowercase) {
-        header.extend(["Capacity", "Reserved", "Stranded"].map(|what| format!("{resource}{what}")));
-    }
-    out.write_record(&header)?;
-    let bins = series
-        .iter()
-        .map(|(_, series)| series.running.len())
-        .max()
-        .unwrap_or(0);
-    for bin in 0..bins {
-        for (cluster, series) in series {
-            let edges = series.edges();
+    out.write_record(utilization_header(series))?;
+    let edges: Vec<Vec<SimTime>> = series.iter().map(|(_, series)| series.edges()).collect();
+    let bins = series.iter().map(|(_, series)| series.busy.len()).max();
+    for bin in 0..bins.unwrap_or(0) {
+        for ((cluster, here), edges) in series.iter().zip(&edges) {
             let mut span = Vec::new();
             write_secs((edges[bin + 1] - edges[bin]).micros(), &mut span);
             let mut row = vec![
                 time(clock, edges[bin]),
                 String::from_utf8_lossy(&span).into_owned(),
                 cluster.clone(),
+                level(here.busy[bin]),
             ];
-            row.extend(
-                [
-                    &series.busy,
-                    &series.running,
-                    &series.pending,
-                    &series.waiting,
-                ]
-                .map(|means| level(means[bin])),
-            );
+            row.extend(here.states.iter().map(|(_, means)| level(means[bin])));
             for resource in 0..4 {
-                row.push(series.capacity[resource].to_string());
-                row.push(level(series.reserved[resource][bin]));
-                row.push(level(series.stranded[resource][bin]));
+                let levels = [&here.capacity, &here.reserved, &here.stranded];
+                row.extend(levels.map(|levels| level(levels[resource][bin])));
+            }
+            for (_, other) in series {
+                let own = std::ptr::eq(here, other);
+                row.extend(other.providers.iter().flat_map(|provider| {
+                    if own {
+                        provider.fields(bin)
+                    } else {
+                        Default::default()
+                    }
+                }));
             }
             out.write_record(&row)?;
         }
     }
     out.flush()
+}
+
+fn utilization_header(series: &[(String, Series)]) -> Vec<String> {
+    let mut header: Vec<String> = ["time", "duration", "cluster", "instancesUsed"]
+        .map(str::to_owned)
+        .to_vec();
+    if let Some((_, first)) = series.first() {
+        header.extend(first.states.iter().map(|(name, _)| (*name).to_owned()));
+    }
+    for resource in RESOURCES.map(str::to_lowercase) {
+        header.extend(["Capacity", "Reserved", "Stranded"].map(|what| format!("{resource}{what}")));
+    }
+    for provider in series.iter().flat_map(|(_, series)| &series.providers) {
+        let name = &provider.name;
+        header.extend(PROVIDER_COLUMNS.map(|column| format!("cp.{name}.{column}")));
+    }
+    header
+}
+
+/// Columns of each capacity provider, after its name.
+const PROVIDER_COLUMNS: [&str; 4] = ["reservation", "desired", "running", "waiting"];
+
+impl ProviderSeries {
+    fn fields(&self, bin: usize) -> [String; 4] {
+        [
+            self.reservation[bin].map_or_else(String::new, level),
+            level(self.desired[bin]),
+            level(self.running[bin]),
+            level(self.waiting[bin]),
+        ]
+    }
 }
 
 /// `summary.json`.
@@ -267,20 +354,4 @@ impl<A: Serialize> SummaryFile<'_, A> {
         text.push('\n');
         text
     }
-}
-
-/// Names of the rows of the heat map of a cluster, and which instances each covers.
-pub fn heat_rows(
-    metrics: &ClusterMetrics,
-    names: &[&str],
-) -> Vec<(String, std::ops::Range<usize>)> {
-    let rows = metrics.rows.len();
-    let first = |row: usize| {
-        (0..names.len())
-            .find(|index| crate::metrics::row_of(*index, names.len()) >= row)
-            .unwrap_or(names.len())
-    };
-    (0..rows)
-        .map(|row| (names[first(row)].to_owned(), first(row)..first(row + 1)))
-        .collect()
 }

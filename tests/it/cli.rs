@@ -198,12 +198,13 @@ fn check_accounts(name: &str, summary: &Value) {
     assert!(tasks("requested") > 0, "{name}");
     assert_eq!(
         tasks("requested"),
-        tasks("placed") + tasks("givenUp") + tasks("waiting"),
+        tasks("accepted") + tasks("givenUp") + tasks("waiting"),
         "{name}"
     );
+    let alive = ["running", "provisioning", "pending", "stopping"].map(tasks);
     assert_eq!(
-        tasks("placed"),
-        tasks("stopped") + tasks("running") + tasks("pending"),
+        tasks("accepted"),
+        tasks("stopped") + alive.iter().sum::<u64>(),
         "{name}"
     );
     let checks = &summary["results"]["checks"];
@@ -383,7 +384,9 @@ fn events_agree_with_the_summary() {
         };
         let started = of("started").count() as u64;
         check("tasks/requested", missing("requested"));
+        check("tasks/accepted", of("accepted").count() as u64);
         check("tasks/placed", of("placed").count() as u64);
+        check("tasks/started", started);
         check("tasks/running", started - of("stopped").count() as u64);
         check("tasks/stopped", of("stopped").count() as u64);
         check("tasks/givenUp", missing("gaveUp"));
@@ -393,23 +396,35 @@ fn events_agree_with_the_summary() {
     }
 }
 
-/// Each task is placed, then started, then stopped, each once.
+/// Each task is accepted, placed, started, told to stop, released and stopped, each once and in this
+/// order, and ends only when it has come the whole way.
 fn check_lives(name: &str, events: &[Value]) {
-    let mut next: BTreeMap<&str, &str> = BTreeMap::new();
-    for event in events {
+    const LIFE: [&str; 6] = [
+        "accepted", "placed", "started", "stopping", "released", "stopped",
+    ];
+    let mut lived: BTreeMap<&str, usize> = BTreeMap::new();
+    let steps = events.iter().filter(|event| event["event"] != "moved");
+    for event in steps {
         let Some(task) = event["taskId"].as_str() else {
             continue;
         };
-        let expected = next.get(task).copied().unwrap_or("placed");
-        assert_eq!(event["event"], expected, "{name}: {task}");
-        let following = match expected {
-            "placed" => "started",
-            "started" => "stopped",
-            _ => "nothing",
-        };
-        next.insert(task, following);
+        let step = lived.entry(task).or_default();
+        assert_eq!(
+            event["event"].as_str(),
+            LIFE.get(*step).copied(),
+            "{name}: {task}"
+        );
+        *step += 1;
     }
-    assert!(!next.is_empty(), "{name}");
+    assert!(
+        lived.values().any(|steps| *steps == LIFE.len()),
+        "{name}: nobody lived to the end"
+    );
+    let alive = lived.values().filter(|steps| **steps < LIFE.len());
+    assert!(
+        alive.into_iter().all(|steps| *steps <= 3),
+        "{name}: somebody stops and never ends"
+    );
 }
 
 #[test]
@@ -447,13 +462,15 @@ fn check_times(path: &str, tasks: &Sheet) {
     let columns = [
         "requestedAt",
         "createdAt",
+        "placedAt",
         "pullStartedAt",
         "pullStoppedAt",
         "startedAt",
+        "stoppingAt",
         "stoppedAt",
     ];
     let columns = columns.map(|column| tasks.micros(column));
-    let (started, requested) = (&columns[4], &columns[0]);
+    let (started, requested) = (&columns[5], &columns[0]);
     let mut waited = 0;
     for (row, wait) in tasks.micros("wait").into_iter().enumerate() {
         let times: Vec<u64> = columns.iter().filter_map(|column| column[row]).collect();
@@ -493,9 +510,10 @@ fn tables_have_their_columns_and_add_up() {
     let check = |name: &str, columns: &str| assert_eq!(sheet(name).columns.join(" "), columns);
     check(
         "tasks.csv",
-        "taskId group taskDefinition cluster workload containerInstance instanceType \
-         availabilityZone lastStatus requestedAt createdAt pullStartedAt pullStoppedAt startedAt \
-         stoppedAt stopCode stoppedReason exitCode containerReason cpu memory gpu gpuIds wait",
+        "taskId group taskDefinition cluster workload deployment launchType capacityProvider \
+         containerInstance instanceType availabilityZone lastStatus desiredStatus healthStatus \
+         requestedAt createdAt placedAt pullStartedAt pullStoppedAt startedAt stoppingAt \
+         executionStoppedAt stoppedAt stopCode stoppedReason exitCode containerReason cpu memory gpu gpuIds wait",
     );
     check(
         "failures.csv",
@@ -507,13 +525,14 @@ fn tables_have_their_columns_and_add_up() {
     );
     check(
         "instances.csv",
-        "containerInstance cluster ec2InstanceId instanceType availabilityZone status \
-         registeredAt terminatedAt cpu memory gpu eni tasks cpuUtilization memoryUtilization \
+        "containerInstance cluster ec2InstanceId instanceType availabilityZone \
+         capacityProvider purchase status launchedAt registeredAt terminatedAt cpu memory gpu eni tasks cpuUtilization memoryUtilization \
          gpuUtilization busy cost",
     );
     check(
         "utilization.csv",
-        "time duration cluster instancesUsed running pending waiting cpuCapacity cpuReserved \
+        "time duration cluster instancesUsed instancesStarting instancesActive instancesDraining \
+         instancesDisconnected running provisioning pending stopping waiting cpuCapacity cpuReserved \
          cpuStranded memoryCapacity memoryReserved memoryStranded gpuCapacity gpuReserved \
          gpuStranded eniCapacity eniReserved eniStranded",
     );

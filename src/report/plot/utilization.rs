@@ -1,11 +1,12 @@
-//! Reserved and stranded capacity over time, a panel a resource, and the tasks below.
+//! Reserved and stranded capacity over time, a panel a resource, and below them the tasks and what
+//! capacity providers want.
 
 use plotters::style::RGBColor;
 
 use super::Resource;
 use super::axis::{Range, Tick, count_ticks, percent_ticks, time_ticks};
 use super::bins::Bins;
-use super::palette::{ORANGE, SKY, STRANDED, tint};
+use super::palette::{BLUE, GREEN, ORANGE, PURPLE, SKY, STRANDED, VERMILLION, tint};
 use super::panel::{Level, Panel};
 use super::picture::{Anchor, HEIGHT, Label, Picture, WIDTH};
 
@@ -22,6 +23,26 @@ pub struct Utilization {
     pub running: Vec<f64>,
     /// Tasks waiting, the mean of each bin.
     pub waiting: Vec<f64>,
+    /// Tasks that wait for capacity of their provider, the mean of each bin; not drawn when there is
+    /// none.
+    pub provisioning: Vec<f64>,
+    /// Tasks on their way to STOPPED, likewise.
+    pub stopping: Vec<f64>,
+    /// Capacity providers with managed scaling; the first four have a line of their own.
+    pub providers: Vec<ProviderUse>,
+}
+
+/// What a capacity provider wanted and had.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderUse {
+    /// Its name.
+    pub name: String,
+    /// Desired capacity of its group, the mean of each bin.
+    pub desired: Vec<f64>,
+    /// Its instances that were there, likewise.
+    pub running: Vec<f64>,
+    /// CapacityProviderReservation in percent, likewise; none while it is not known.
+    pub reservation: Vec<Option<f64>>,
 }
 
 /// How much of one resource was in use.
@@ -63,28 +84,115 @@ pub fn utilization(input: &Utilization) -> Picture {
         .collect();
     let (unit, ticks) = time_ticks(bins.range(), 12);
 
-    let panels = resources.len() as i32 + 1;
-    let height = (BOTTOM - TOP - GAP * (panels - 1)) / panels;
+    let below = if input.providers.is_empty() { 1 } else { 3 };
+    let panels = resources.len() as i32 + below;
+    let gap = if panels > 5 { GAP / 2 } else { GAP };
+    let height = (BOTTOM - TOP - gap * (panels - 1)) / panels;
     let panel = |place: usize, y: Range| {
-        let top = TOP + place as i32 * (height + GAP);
+        let top = TOP + place as i32 * (height + gap);
         Panel::new((LEFT, RIGHT), (top, top + height), bins.range(), y)
     };
     for (place, resource) in resources.iter().enumerate() {
         let panel = panel(place, Range::SHARES);
         resource_panel(&mut picture, &panel, resource, &bins.edges, &ticks);
     }
-    let count = |values: &[f64]| bins.means(|bin| values.get(bin).copied());
-    let counts = [count(&input.running), count(&input.waiting)];
-    let highest = counts
-        .iter()
-        .flatten()
-        .flatten()
-        .copied()
-        .fold(0.0, f64::max);
-    let panel = panel(resources.len(), Range::new(0.0, highest * 1.05));
-    task_panel(&mut picture, &panel, &counts, &bins.edges, &ticks);
-    panel.x_axis(&mut picture, &ticks, &format!("time ({unit})"));
+    let mut groups = vec![("tasks", tasks(input, &bins))];
+    if !input.providers.is_empty() {
+        groups.push(("instances", instances(input, &bins)));
+        groups.push(("metric (%)", reservations(input, &bins)));
+    }
+    let last = groups.len() - 1;
+    for (place, (title, lines)) in groups.iter().enumerate() {
+        let panel = panel(resources.len() + place, range_of(lines));
+        line_panel(&mut picture, &panel, title, lines, &bins.edges, &ticks);
+        if place == last {
+            panel.x_axis(&mut picture, &ticks, &format!("time ({unit})"));
+        } else {
+            panel.x_line(&mut picture, &ticks);
+        }
+    }
     picture
+}
+
+/// A line of a panel, and its entry in the legend.
+struct Line {
+    name: String,
+    color: RGBColor,
+    means: Means,
+}
+
+impl Line {
+    fn of(name: &str, color: RGBColor, values: &[f64], bins: &Bins) -> Self {
+        Line {
+            name: name.to_owned(),
+            color,
+            means: bins.means(|bin| values.get(bin).copied()),
+        }
+    }
+}
+
+/// From 0 to a little above the highest of some lines.
+fn range_of(lines: &[Line]) -> Range {
+    let values = lines.iter().flat_map(|line| &line.means).flatten();
+    let highest = values.copied().fold(0.0, f64::max);
+    Range::new(0.0, highest * 1.05)
+}
+
+/// Tasks running and waiting, and those in other states where there are any.
+fn tasks(input: &Utilization, bins: &Bins) -> Vec<Line> {
+    let mut lines = vec![
+        Line::of("tasks running", SKY, &input.running, bins),
+        Line::of("tasks waiting", ORANGE, &input.waiting, bins),
+    ];
+    let others = [
+        ("provisioning", VERMILLION, &input.provisioning),
+        ("stopping", PURPLE, &input.stopping),
+    ];
+    for (name, color, values) in others {
+        if values.iter().any(|value| *value > 0.0) {
+            lines.push(Line::of(name, color, values, bins));
+        }
+    }
+    lines
+}
+
+/// Instances of all providers together: those that are there, and those that are wanted.
+fn instances(input: &Utilization, bins: &Bins) -> Vec<Line> {
+    let sum = |of: fn(&ProviderUse) -> &Vec<f64>| {
+        let of_bin = |bin| {
+            let values = input.providers.iter().map(|provider| of(provider).get(bin));
+            values.flatten().sum::<f64>()
+        };
+        (0..input.edges.len()).map(of_bin).collect::<Vec<f64>>()
+    };
+    vec![
+        Line::of(
+            "instances running",
+            BLUE,
+            &sum(|provider| &provider.running),
+            bins,
+        ),
+        Line::of(
+            "instances desired",
+            ORANGE,
+            &sum(|provider| &provider.desired),
+            bins,
+        ),
+    ]
+}
+
+/// CapacityProviderReservation of the first providers.
+fn reservations(input: &Utilization, bins: &Bins) -> Vec<Line> {
+    let providers = input.providers.iter().zip([GREEN, PURPLE, VERMILLION, SKY]);
+    let line = |(provider, color): (&ProviderUse, RGBColor)| Line {
+        name: match input.providers.len() {
+            1 => "reservation".to_owned(),
+            _ => provider.name.clone(),
+        },
+        color,
+        means: bins.means(|bin| *provider.reservation.get(bin)?),
+    };
+    providers.map(line).collect()
 }
 
 /// A mean for each bin that is drawn.
@@ -165,30 +273,36 @@ fn resource_panel(
     }
 }
 
-/// The panel of the means of tasks running and waiting.
-fn task_panel(
+/// A panel of lines; the first stands on an area.
+fn line_panel(
     picture: &mut Picture,
     panel: &Panel,
-    counts: &[Means; 2],
+    title: &str,
+    lines: &[Line],
     edges: &[f64],
     x_ticks: &[Tick],
 ) {
-    let [running, waiting] = counts
-        .each_ref()
-        .map(|means| panel.bands(edges, &from_zero(means)));
-    for band in &running {
-        picture.area(band.outline(), tint(SKY));
-    }
-    let y_ticks = count_ticks(panel.y, 4);
-    panel.grid(picture, x_ticks, &y_ticks);
-    panel.y_axis(picture, &y_ticks, "tasks");
-    for (bands, color) in [(running, SKY), (waiting, ORANGE)] {
-        for band in bands {
-            picture.line(band.upper, 2, color);
+    let bands = |line: &Line| panel.bands(edges, &from_zero(&line.means));
+    if let Some(first) = lines.first() {
+        for band in bands(first) {
+            picture.area(band.outline(), tint(first.color));
         }
     }
-    entry(picture, panel, -12, SKY, "tasks running");
-    entry(picture, panel, 12, ORANGE, "tasks waiting");
+    let most = if panel.bottom - panel.top >= 90 { 4 } else { 2 };
+    let y_ticks = count_ticks(panel.y, most);
+    panel.grid(picture, x_ticks, &y_ticks);
+    panel.y_axis(picture, &y_ticks, title);
+    for line in lines {
+        for band in bands(line) {
+            picture.line(band.upper, 2, line.color);
+        }
+    }
+    let step = if lines.len() > 2 { 17 } else { 24 };
+    let top = -step * (lines.len() as i32 - 1) / 2;
+    for (place, line) in lines.iter().enumerate() {
+        let below = top + step * place as i32;
+        entry(picture, panel, below, line.color, &line.name);
+    }
 }
 
 /// A line of the legend at the right of a panel, `below` its middle.
