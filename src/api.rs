@@ -3,19 +3,20 @@
 //! The shapes are read from scenario files, so that a task definition file, the `taskDefinition`
 //! of `aws ecs describe-task-definition` or the input of `aws ecs run-task` can be pasted there.
 //! Fields that cannot change where a task goes or how long it runs are taken as they come. Every
-//! rule answers with the [`ApiError`] that ECS gives, and says which field it is about. What needs
-//! the state of a cluster is not judged here; for that [`ApiError`] has a constructor each.
+//! rule answers with the [`ApiError`] that ECS gives, and says which field it is about. What calls
+//! are judged by in a cluster is a [`ClusterView`]; what changes with time is not judged here, and
+//! [`ApiError`] has a constructor for each such rule.
 //!
 //! ```
-//! use stowplan::api::{RunTask, TaskDefinition};
+//! use stowplan::api::{ClusterView, FargateSizes, Host, RunTask, TaskDefinition};
 //! let web: TaskDefinition = serde_json::from_str(
 //!     r#"{"family": "web", "cpu": ".5 vCPU", "memory": "1GB", "containerDefinitions": [{"name": "app"}]}"#,
 //! )?;
-//! web.validate()?;
-//! assert_eq!(web.demand(None)?.resources.cpu, 512);
+//! web.validate(FargateSizes::Model)?;
+//! assert_eq!(web.demand(None, Host::Instance)?.resources.cpu, 512);
 //!
 //! let call: RunTask = serde_json::from_str(r#"{"taskDefinition": "web", "count": 11}"#)?;
-//! let error = call.validate(&web).unwrap_err();
+//! let error = call.validate(&web, &ClusterView::default()).unwrap_err();
 //! assert_eq!(error.to_string(), "InvalidParameterException: count is 11; it may be 1 to 10");
 //! assert_eq!(error.field, "count");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -23,27 +24,36 @@
 //!
 //! Source: Amazon ECS API reference and service model, version 2014-11-13.
 
+mod capacity_provider;
 mod container;
+mod containers;
 mod demand;
 mod error;
 mod fargate;
+mod launch;
 mod overrides;
 mod placement;
 mod registration;
 mod request;
+mod service;
 mod size;
 mod task_definition;
 #[cfg(test)]
 mod tests;
 mod validation;
 
-pub use container::{
-    Condition, ContainerDefinition, ContainerDependency, HealthCheck, PortMapping,
-    ResourceRequirement, ResourceType, RestartPolicy,
+pub use capacity_provider::{
+    AutoScalingGroupProvider, CapacityProvider, ManagedScaling, Scaling, Switch,
 };
+pub use container::{
+    Condition, ContainerDefinition, ContainerDependency, HealthCheck, NvidiaMpsAllocation,
+    PortMapping, ResourceRequirement, ResourceType, RestartPolicy, SharingStrategy,
+};
+pub use containers::{Container, HealthChecks, Restarts};
 pub use demand::GpuDemand;
 pub use error::{ApiError, ErrorCode};
-pub use fargate::is_fargate_size;
+pub use fargate::{FargateSizes, is_fargate_size};
+pub use launch::{ClusterView, Launch};
 pub use overrides::{ContainerOverride, TaskOverride};
 pub use placement::{
     PlacementConstraint, PlacementConstraintType, PlacementStrategy, PlacementStrategyType,
@@ -51,6 +61,11 @@ pub use placement::{
 pub use request::{
     AwsvpcConfiguration, CapacityProviderStrategyItem, NetworkConfiguration, PropagateTags,
     RunTask, StartTask, Tag,
+};
+pub use service::{
+    CreateService, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentController,
+    DeploymentControllerType, SchedulingStrategy, ThresholdConfiguration, ThresholdType,
+    UpdateService,
 };
 pub use size::{CpuSize, FORMATS, FormatCheck, MemorySize};
 pub use task_definition::{

@@ -70,8 +70,8 @@ pub struct ContainerDefinition {
     pub working_directory: Option<Value>,
     /// Whether networking is off in the container; without effect.
     pub disable_networking: Option<Value>,
-    /// Whether the container is privileged; without effect.
-    pub privileged: Option<Value>,
+    /// Whether the container is privileged, which Fargate does not allow.
+    pub privileged: Option<bool>,
     /// Whether the root file system is read-only; without effect.
     pub readonly_root_filesystem: Option<Value>,
     /// DNS servers; without effect.
@@ -158,14 +158,36 @@ pub struct ResourceRequirement {
     pub r#type: ResourceType,
     /// How many, a whole number of at least 1, or `ALL` of the instance.
     pub value: Option<String>,
-    /// Sharing of a GPU; not simulated yet.
-    pub sharing_strategy: Option<Value>,
+    /// Part of one GPU in place of whole ones.
+    pub sharing_strategy: Option<SharingStrategy>,
+}
+
+/// How a container shares a GPU with others.
+///
+/// Source: ECS API reference, SharingStrategy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SharingStrategy {
+    /// Sharing by NVIDIA Multi-Process Service.
+    pub nvidia_mps: NvidiaMpsAllocation,
+}
+
+/// What a container has of a GPU that is shared by NVIDIA Multi-Process Service.
+///
+/// Source: ECS API reference, NvidiaMpsAllocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NvidiaMpsAllocation {
+    /// GPU memory in MiB, at least 1. All containers of a task that share have the same GPU.
+    pub memory: u32,
+    /// Ceiling on the use of the GPU's compute capacity in percent: 1 to 100; nothing is reserved.
+    pub max_compute_percent: Option<u32>,
 }
 
 /// Kind of device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ResourceType {
-    /// Whole GPUs.
+    /// GPUs, whole or shared.
     #[serde(rename = "GPU")]
     Gpu,
     /// Elastic Inference accelerators; not simulated.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What a check answers: nothing, or the rule that is broken.
+pub(super) type Checked = Result<(), ApiError>;
+
 /// The exceptions of Amazon ECS that the simulator raises.
 ///
 /// Source: ECS API reference, RunTask and StartTask, "Errors".
@@ -15,6 +18,10 @@ pub enum ErrorCode {
     Conflict,
     /// A parameter has a value it may not have.
     InvalidParameter,
+    /// The platform version cannot run the task definition.
+    PlatformIncompatible,
+    /// There is no such platform version.
+    PlatformUnknown,
     /// The feature exists in ECS but not here.
     UnsupportedFeature,
 }
@@ -26,6 +33,8 @@ impl fmt::Display for ErrorCode {
             ErrorCode::ClusterNotFound => "ClusterNotFoundException",
             ErrorCode::Conflict => "ConflictException",
             ErrorCode::InvalidParameter => "InvalidParameterException",
+            ErrorCode::PlatformIncompatible => "PlatformTaskDefinitionIncompatibilityException",
+            ErrorCode::PlatformUnknown => "PlatformUnknownException",
             ErrorCode::UnsupportedFeature => "UnsupportedFeatureException",
         })
     }
@@ -44,7 +53,11 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(code: ErrorCode, field: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(
+        code: ErrorCode,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         ApiError {
             code,
             message: message.into(),
@@ -96,24 +109,24 @@ impl ApiError {
     }
 
     /// No instance, of whatever status, was ever registered in the cluster.
-    pub fn no_container_instances() -> Self {
+    pub(super) fn no_container_instances() -> Self {
         ApiError::invalid(
             "cluster",
             "No Container Instances were found in your cluster.",
         )
     }
 
-    /// Item `index` of the request's capacity provider strategy is not a provider of the cluster.
-    pub fn provider_not_on_cluster(index: usize) -> Self {
+    /// Item `index` of the capacity provider strategy is not a provider of the cluster.
+    pub(super) fn provider_not_on_cluster(strategy: &str, index: usize) -> Self {
         ApiError::invalid(
-            format!("capacityProviderStrategy[{index}].capacityProvider"),
+            format!("{strategy}[{index}].capacityProvider"),
             "The specified capacity provider strategy cannot contain a capacity provider that is \
              not associated with the cluster.",
         )
     }
 
     /// The cluster's default strategy has no provider with a positive weight.
-    pub fn default_strategy_without_weight() -> Self {
+    pub(super) fn default_strategy_without_weight() -> Self {
         ApiError::invalid(
             "capacityProviderStrategy",
             "There are no capacity providers with a weight value greater than zero defined in the \

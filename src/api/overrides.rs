@@ -137,7 +137,8 @@ impl ContainerOverride {
     }
 }
 
-fn replace<T: Clone>(field: &mut Option<T>, with: &Option<T>) {
+/// Puts `with` in place of the field, if it is given.
+pub(super) fn replace<T: Clone>(field: &mut Option<T>, with: &Option<T>) {
     if with.is_some() {
         field.clone_from(with);
     }

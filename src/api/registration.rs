@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::container::{Condition, ContainerDefinition, PortMapping};
 use super::demand::GpuDemand;
-use super::error::ApiError;
-use super::fargate::is_fargate_size;
+use super::error::{ApiError, Checked};
+use super::fargate::FargateSizes;
 use super::placement::{MAX_CONSTRAINTS, PlacementConstraintType, check_constraints};
 use super::task_definition::{Host, LaunchType, NetworkMode, OperatingSystem, TaskDefinition};
 use crate::model::resources::Protocol;
@@ -19,7 +19,8 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Most revisions of a family. Source: developer guide, service quotas.
 const MAX_REVISION: u32 = 1_000_000;
 
-/// Most characters of the name of a family or container. Source: ECS API, RegisterTaskDefinition.
+/// Most characters of a name. Source: ECS API, RegisterTaskDefinition, CreateService and
+/// CreateCapacityProvider.
 const MAX_NAME: usize = 255;
 
 /// Least memory of a container in MiB, which Docker needs. Source: ECS API, ContainerDefinition.
@@ -34,28 +35,31 @@ const MAX_PORT_RANGES: usize = 100;
 /// Most exit codes that a restart policy may ignore. Source: ECS API, ContainerRestartPolicy.
 const MAX_IGNORED_EXIT_CODES: usize = 50;
 
-type Checked = Result<(), ApiError>;
-
 impl TaskDefinition {
-    /// Checks the definition as RegisterTaskDefinition does.
+    /// Checks the definition as RegisterTaskDefinition does, against the given sizes if it is to
+    /// run on Fargate.
     ///
     /// # Errors
     /// The first rule that is broken: ClientException, and InvalidParameterException for the
     /// expressions of constraints [U-26].
-    pub fn validate(&self) -> Checked {
+    pub fn validate(&self, sizes: FargateSizes) -> Checked {
         self.check_identity()?;
         self.check_container_list()?;
         self.check_container_memory()?;
         self.check_hard_and_soft()?;
         let host = if self.requires(LaunchType::Fargate) {
-            Host::Fargate
+            Host::Fargate(sizes)
         } else {
             Host::Instance
         };
         self.check_containers_fit(host)?;
         self.check_task_size(host)?;
-        self.check_features(host)?;
-        self.demand(None)?;
+        self.check_windows_gpus()?;
+        if host != Host::Instance {
+            self.check_fargate_features()?;
+        }
+        self.check_storage()?;
+        self.demand(None, Host::Instance)?;
         self.check_timeouts()?;
         self.check_dependencies()?;
         self.check_ports()?;
@@ -70,12 +74,15 @@ impl TaskDefinition {
         Ok(())
     }
 
-    /// The rules on sizes after overrides, in the order in which ECS is taken to judge them: sums, then the size itself, then hard against soft limits, where ECS is taken to
-    /// answer with InvalidParameterException [U-38].
+    /// The rules on sizes after overrides, in the order in which ECS is taken to judge them: sums,
+    /// then the size itself, then hard against soft limits, where ECS is taken to answer with
+    /// InvalidParameterException [U-38].
     pub(super) fn check_overridden_sizes(&self, host: Host) -> Checked {
         self.check_containers_fit(host)?;
         self.check_task_size(host)?;
-        self.demand(None)?;
+        self.check_windows_gpus()?;
+        self.check_storage()?;
+        self.demand(None, Host::Instance)?;
         self.check_hard_and_soft()
             .map_err(|error| ApiError::invalid(error.field, error.message))
     }
@@ -163,7 +170,6 @@ impl TaskDefinition {
         if self.ignores_size_on(host) {
             return Ok(());
         }
-        let containers = &self.container_definitions;
         if let Some(memory) = self.memory.as_ref().map(|size| size.mib()) {
             self.each_container(|container| {
                 if container.hard_memory().is_none_or(|hard| hard <= memory) {
@@ -176,10 +182,7 @@ impl TaskDefinition {
                 Err(ApiError::client("memory", message))
             })?;
         }
-        let sum: u64 = containers
-            .iter()
-            .map(ContainerDefinition::reserved_cpu)
-            .sum();
+        let sum = self.containers_cpu();
         if self
             .cpu
             .as_ref()
@@ -188,10 +191,7 @@ impl TaskDefinition {
             let message = "The sum of all container 'cpu' values cannot be greater than the task-level 'cpu' value";
             return Err(ApiError::client("cpu", message));
         }
-        let sum: u64 = containers
-            .iter()
-            .map(ContainerDefinition::reserved_memory)
-            .sum();
+        let sum = self.containers_memory();
         if self
             .memory
             .as_ref()
@@ -206,7 +206,7 @@ impl TaskDefinition {
 
     fn check_task_size(&self, host: Host) -> Checked {
         match host {
-            Host::Fargate => self.check_fargate_size(),
+            Host::Fargate(sizes) => self.check_fargate_size(sizes),
             Host::Instance => self.check_instance_size(),
         }
     }
@@ -236,57 +236,22 @@ impl TaskDefinition {
         Ok(())
     }
 
-    fn check_fargate_size(&self) -> Checked {
-        let required = |field| {
-            ApiError::client(
-                field,
-                format!("Fargate requires that '{field}' be defined at the task level"),
-            )
-        };
-        let cpu = self.cpu.as_ref().ok_or_else(|| required("cpu"))?.units();
-        let memory = self
-            .memory
-            .as_ref()
-            .ok_or_else(|| required("memory"))?
-            .mib();
-        if !is_fargate_size(cpu, memory, self.operating_system()) {
-            return Err(ApiError::client(
-                "cpu",
-                "No Fargate configuration exists for given values.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// What the definition asks for besides size, against what Fargate and Windows offer.
-    fn check_features(&self, host: Host) -> Checked {
-        let gpus = self.gpus()? != GpuDemand::Whole(0);
-        if gpus && self.operating_system() == OperatingSystem::Windows {
-            return Err(ApiError::client(
-                "containerDefinitions",
-                "GPUs are not supported for Windows containers.",
-            ));
-        }
-        if host == Host::Instance {
+    /// Source: developer guide, "Task definitions for GPU workloads".
+    fn check_windows_gpus(&self) -> Checked {
+        if self.operating_system() == OperatingSystem::Linux || self.gpus()? == GpuDemand::NONE {
             return Ok(());
         }
-        if gpus {
-            return Err(ApiError::client(
-                "containerDefinitions",
-                "GPUs are not supported on Fargate.",
-            ));
-        }
-        if self.network_mode() != NetworkMode::Awsvpc {
-            return Err(ApiError::client(
-                "networkMode",
-                "Fargate only supports network mode 'awsvpc'.",
-            ));
-        }
-        let storage = self
-            .ephemeral_storage
-            .as_ref()
-            .map(|storage| storage.size_in_gib);
-        in_range("ephemeralStorage.sizeInGiB", storage, 21, 200)
+        Err(ApiError::client(
+            "containerDefinitions",
+            "GPUs are not supported for Windows containers.",
+        ))
+    }
+
+    /// Source: ECS API, EphemeralStorage.
+    fn check_storage(&self) -> Checked {
+        let storage = self.ephemeral_storage.as_ref();
+        let size = storage.map(|storage| storage.size_in_gib);
+        in_range("ephemeralStorage.sizeInGiB", size, 21, 200)
     }
 
     /// Source: ECS API, RegisterTaskDefinition, `cpu`: ignored for Windows containers; Fargate
@@ -438,7 +403,10 @@ impl TaskDefinition {
     }
 
     /// Runs `check` on each container; fields of errors are seen from the task definition.
-    fn each_container(&self, mut check: impl FnMut(&ContainerDefinition) -> Checked) -> Checked {
+    pub(super) fn each_container(
+        &self,
+        mut check: impl FnMut(&ContainerDefinition) -> Checked,
+    ) -> Checked {
         self.container_definitions
             .iter()
             .enumerate()
@@ -536,10 +504,14 @@ fn check_ranges(mappings: &[PortMapping], mut ranges: Vec<((u16, u16), usize)>) 
     Ok(())
 }
 
-fn check_name(field: &str, noun: &str, name: &str) -> Checked {
+pub(super) fn is_name(name: &str) -> bool {
     let allowed =
         |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
-    if (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed) {
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
+}
+
+fn check_name(field: &str, noun: &str, name: &str) -> Checked {
+    if is_name(name) {
         return Ok(());
     }
     let message =
@@ -547,7 +519,7 @@ fn check_name(field: &str, noun: &str, name: &str) -> Checked {
     Err(ApiError::client(field, message))
 }
 
-fn in_range(field: &str, value: Option<u32>, least: u32, most: u32) -> Checked {
+pub(super) fn in_range(field: &str, value: Option<u32>, least: u32, most: u32) -> Checked {
     match value {
         Some(value) if value > most => Err(ApiError::client(
             field,

@@ -44,7 +44,7 @@ pub struct RunTask {
     pub tags: Option<Vec<Tag>>,
     /// From where the tasks take their tags; without effect.
     pub propagate_tags: Option<PropagateTags>,
-    /// Platform version of Fargate.
+    /// Platform version of Fargate: `LATEST`, as when absent, or such as `1.4.0`.
     pub platform_version: Option<String>,
     /// Whether commands may be run in containers; without effect.
     pub enable_execute_command: Option<Value>,
@@ -108,7 +108,12 @@ pub struct CapacityProviderStrategyItem {
 impl CapacityProviderStrategyItem {
     /// Whether the provider is one of Fargate's, whose names are reserved.
     pub fn is_fargate(&self) -> bool {
-        matches!(self.capacity_provider.as_str(), "FARGATE" | "FARGATE_SPOT")
+        self.capacity_provider == "FARGATE" || self.is_fargate_spot()
+    }
+
+    /// Whether the provider is Fargate's spare capacity, which may be interrupted.
+    pub fn is_fargate_spot(&self) -> bool {
+        self.capacity_provider == "FARGATE_SPOT"
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::container::ContainerDefinition;
+use super::fargate::FargateSizes;
 use super::placement::PlacementConstraint;
 use super::size::{CpuSize, MemorySize};
 use crate::model::request::RequiredAttribute;
@@ -171,20 +172,27 @@ pub enum OperatingSystem {
 pub enum Host {
     /// A container instance, EC2 or external.
     Instance,
-    /// Fargate.
-    Fargate,
+    /// Fargate, with the task sizes that it offers.
+    Fargate(FargateSizes),
 }
 
 impl TaskDefinition {
-    /// Kind of operating system: Linux, where the definition names none. (ECS takes that of the
-    /// instance then [U-46]; the difference shows only where a definition without platform has a
-    /// task size and is run on Windows.)
+    /// The operating system family, where the definition names one. Where it does not, that of the
+    /// instance decides [U-46].
+    fn operating_system_family(&self) -> Option<&str> {
+        let platform = self.runtime_platform.as_ref()?;
+        let family = platform.operating_system_family.as_deref();
+        family.filter(|family| !family.is_empty())
+    }
+
+    /// Whether the definition says on which operating system it runs.
+    pub(super) fn names_operating_system(&self) -> bool {
+        self.operating_system_family().is_some()
+    }
+
+    /// Kind of operating system that the definition is checked for: Linux, where it names none.
     pub fn operating_system(&self) -> OperatingSystem {
-        let family = self
-            .runtime_platform
-            .as_ref()
-            .and_then(|platform| platform.operating_system_family.as_deref());
-        match family {
+        match self.operating_system_family() {
             Some(family) if family.starts_with("WINDOWS") => OperatingSystem::Windows,
             _ => OperatingSystem::Linux,
         }
@@ -246,7 +254,8 @@ impl RuntimePlatform {
     /// placement constraints", attributes that ECS applies to container instances.
     fn attributes(&self) -> Vec<(&'static str, String)> {
         let mut attributes = Vec::new();
-        if let Some(family) = &self.operating_system_family {
+        let family = self.operating_system_family.as_ref();
+        if let Some(family) = family.filter(|family| !family.is_empty()) {
             let windows = family.starts_with("WINDOWS");
             attributes.push((
                 "ecs.os-type",

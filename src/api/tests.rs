@@ -1,5 +1,7 @@
 //! The rules as a table: a row is a document with one change, the error it gives, and where.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -7,6 +9,24 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::model::request::{Constraint, RequiredAttribute, StrategyRule};
 use crate::model::resources::{Demand, HostPort, Protocol, Resources};
+
+const FARGATE: Host = Host::Fargate(FargateSizes::Model);
+
+/// Providers of the cluster that calls are judged in.
+static PROVIDERS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    ["p", "q", "FARGATE", "FARGATE_SPOT"]
+        .map(String::from)
+        .into()
+});
+
+/// A cluster with instances and without a default strategy.
+fn view() -> ClusterView<'static> {
+    ClusterView {
+        capacity_providers: &PROVIDERS,
+        has_instances: true,
+        ..ClusterView::default()
+    }
+}
 
 /// `base` with the fields of `changes` in place of its own; null takes a field away.
 fn changed(mut base: Value, changes: Value) -> Value {
@@ -63,14 +83,14 @@ fn outcome(result: Result<(), ApiError>) -> String {
 
 fn check_definition(changes: Value, expected: &str) {
     assert_eq!(
-        outcome(definition(changes.clone()).validate()),
+        outcome(definition(changes.clone()).validate(FargateSizes::Model)),
         expected,
         "{changes}"
     );
 }
 
 fn check_run(changes: Value, definition: &TaskDefinition, expected: &str) {
-    let result = run_task(changes.clone()).validate(definition);
+    let result = run_task(changes.clone()).validate(definition, &view());
     let short: String = changes.to_string().chars().take(200).collect();
     assert_eq!(outcome(result), expected, "{short}");
 }
@@ -113,6 +133,11 @@ fn strategy(list: Value) -> Value {
 
 fn providers(list: Value) -> Value {
     json!({"capacityProviderStrategy": list})
+}
+
+/// Names Linux, so that the instance does not decide.
+fn linux() -> Value {
+    json!({"runtimePlatform": {"operatingSystemFamily": "LINUX"}})
 }
 
 /// `count` constraints that hold everywhere.
@@ -171,7 +196,9 @@ fn registration_names_and_lists() {
         "accepted",
     );
     // Without the text the document has 92 bytes.
-    let of_size = |bytes: usize| definition(json!({"volumes": "x".repeat(bytes - 92)})).validate();
+    let of_size = |bytes: usize| {
+        definition(json!({"volumes": "x".repeat(bytes - 92)})).validate(FargateSizes::Model)
+    };
     assert_eq!(outcome(of_size(65_536)), "accepted");
     assert_eq!(
         outcome(of_size(65_537)),
@@ -295,6 +322,30 @@ fn registration_fargate() {
         json!({"ephemeralStorage": {"sizeInGiB": 20}}),
         "ephemeralStorage.sizeInGiB: ClientException: ephemeralStorage.sizeInGiB is 20; it must be at least 21.",
     );
+    check(json!({"ephemeralStorage": {"sizeInGiB": 21}}), "accepted");
+    check(
+        json!({"ephemeralStorage": {"sizeInGiB": 201}}),
+        "ephemeralStorage.sizeInGiB: ClientException: ephemeralStorage.sizeInGiB is 201; it may be at most 200.",
+    );
+    check(one(json!({"privileged": false})), "accepted");
+    check(
+        one(json!({"privileged": true})),
+        "containerDefinitions[0].privileged: ClientException: Privileged containers are not supported on Fargate.",
+    );
+    check(
+        one(json!({"portMappings": [{"containerPort": 80, "hostPort": 80}]})),
+        "accepted",
+    );
+    check(
+        one(json!({"portMappings": [{"containerPort": 80, "hostPort": 8080}]})),
+        "containerDefinitions[0].portMappings[0].hostPort: ClientException: When networkMode=awsvpc, the host ports and \
+         container ports in port mappings must match.",
+    );
+    check(one(json!({"stopTimeout": 2})), "accepted");
+    check(
+        one(json!({"stopTimeout": 1})),
+        "containerDefinitions[0].stopTimeout: ClientException: stopTimeout is 1; it must be at least 2.",
+    );
     check(one(json!({"stopTimeout": 120})), "accepted");
     check(
         one(json!({"stopTimeout": 121})),
@@ -316,13 +367,6 @@ fn registration_gpus() {
         );
     }
     check_definition(
-        gpu(json!({"type": "GPU", "sharingStrategy": {"nvidiaMps": {"memory": 1024}}})),
-        &format!(
-            "{field}.sharingStrategy: UnsupportedFeatureException: Sharing of GPUs is not simulated yet; ask for whole GPUs \
-             with 'value'."
-        ),
-    );
-    check_definition(
         gpu(json!({"type": "NeuronDevice", "value": "ALL"})),
         &format!(
             "{field}.type: UnsupportedFeatureException: Only resources of type GPU are simulated."
@@ -332,6 +376,111 @@ fn registration_gpus() {
     check_definition(
         changed(gpu(json!({"type": "GPU", "value": "1"})), windows),
         "containerDefinitions: ClientException: GPUs are not supported for Windows containers.",
+    );
+}
+
+#[test]
+fn registration_shared_gpus() {
+    let mps = |fields: Value| json!({"type": "GPU", "sharingStrategy": {"nvidiaMps": changed(json!({"memory": 1024}), fields)}});
+    let requirements = |list: Value| json!({"resourceRequirements": list});
+    let share = |fields: Value| one(requirements(json!([mps(fields)])));
+    let at = "containerDefinitions[0].resourceRequirements[0]";
+    for fields in [
+        json!({"memory": 1}),
+        json!({"maxComputePercent": 1}),
+        json!({"maxComputePercent": 100}),
+    ] {
+        check_definition(share(fields), "accepted");
+    }
+    let at_mps = format!("{at}.sharingStrategy.nvidiaMps");
+    for (fields, field, problem) in [
+        (
+            json!({"memory": 0}),
+            "memory",
+            "is 0; it must be at least 1.",
+        ),
+        (
+            json!({"maxComputePercent": 0}),
+            "maxComputePercent",
+            "is 0; it must be at least 1.",
+        ),
+        (
+            json!({"maxComputePercent": 101}),
+            "maxComputePercent",
+            "is 101; it may be at most 100.",
+        ),
+    ] {
+        let expected = format!("{at_mps}.{field}: ClientException: {field} {problem}");
+        check_definition(share(fields), &expected);
+    }
+    let both = changed(mps(json!({})), json!({"value": "1"}));
+    check_definition(
+        one(requirements(json!([both]))),
+        &format!(
+            "{at}.value: ClientException: GPUs are asked for with 'value' or with 'sharingStrategy', not with both."
+        ),
+    );
+    let mixed = "ClientException: All containers of a task that use GPUs must use the same option: whole GPUs, or a sharing \
+                 strategy.";
+    for value in ["1", "ALL"] {
+        let whole = json!({"type": "GPU", "value": value});
+        let shared = requirements(json!([mps(json!({}))]));
+        check_definition(
+            containers(&[requirements(json!([whole])), json!({}), shared]),
+            &format!("containerDefinitions: {mixed}"),
+        );
+        check_definition(
+            one(requirements(json!([mps(json!({})), whole]))),
+            &format!("containerDefinitions[0].resourceRequirements: {mixed}"),
+        );
+    }
+    let windows = json!({"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}});
+    check_definition(
+        changed(share(json!({})), windows),
+        "containerDefinitions: ClientException: GPUs are not supported for Windows containers.",
+    );
+    let sharing = changed(
+        share(json!({})),
+        json!({"requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512"}),
+    );
+    check_definition(
+        sharing,
+        "containerDefinitions: ClientException: GPUs are not supported on Fargate.",
+    );
+}
+
+#[test]
+fn memory_of_containers_that_share_a_gpu_adds_up() {
+    let mps = |memory: u32| json!({"resourceRequirements": [{"type": "GPU", "sharingStrategy": {"nvidiaMps": {"memory": memory}}}]});
+    let shared = |memory| Demand {
+        shared_gpu_memory: memory,
+        ..amounts(0, 384)
+    };
+    check_demand(containers(&[mps(1000), json!({}), mps(24)]), &shared(1024));
+    let task = definition(containers(&[mps(u32::MAX), json!({}), mps(1)]));
+    assert_eq!(demand(&task, json!({})), shared(u32::MAX));
+    let gpus: Vec<GpuDemand> = task
+        .containers(None, Host::Instance)
+        .expect("valid")
+        .iter()
+        .map(|container| container.gpus)
+        .collect();
+    assert_eq!(
+        gpus,
+        [
+            GpuDemand::Shared(u32::MAX),
+            GpuDemand::NONE,
+            GpuDemand::Shared(1)
+        ]
+    );
+    // An override that mixes both options is refused like a definition.
+    let whole = json!([{"type": "GPU", "value": "1"}]);
+    let call = json!({"overrides": {"containerOverrides": [{"name": "app", "resourceRequirements": whole}]}});
+    check_run(
+        call,
+        &definition(containers(&[mps(1), mps(1)])),
+        "overrides: ClientException: All containers of a task that use GPUs must use the same option: whole GPUs, or a \
+         sharing strategy.",
     );
 }
 
@@ -599,7 +748,7 @@ fn registration_constraints() {
     let result = definition(constraints(
         json!([{"type": "memberOf", "expression": "attribute:a ="}]),
     ))
-    .validate();
+    .validate(FargateSizes::Model);
     let error = result.expect_err("one = is no operator");
     assert_eq!(
         (error.code, error.field.as_str()),
@@ -829,7 +978,7 @@ fn ecs_g110_overrides_of_the_article() {
     check_run(call.clone(), &task, "accepted");
     let overridden = run_task(call).overrides;
     let task = task
-        .with_overrides(overridden.as_ref(), Host::Fargate)
+        .with_overrides(overridden.as_ref(), FARGATE)
         .expect("accepted");
     assert_eq!(task.cpu.as_ref().map(CpuSize::as_str), Some("512"));
     assert_eq!(task.memory.as_ref().map(MemorySize::as_str), Some("3072"));
@@ -1084,11 +1233,199 @@ fn ecs_g104_capacity_providers() {
     check(json!([item("p", 0, 1), item("q", 0, 0)]), &weightless);
     check(json!([{"capacityProvider": "p"}]), &weightless);
     check(
-        json!([item("FARGATE", 1, 0), item("p", 1, 0)]),
+        json!([item("p", 1, 0), item("strange", 1, 0)]),
         &format!(
-            "{at}: InvalidParameterException: Fargate and Auto Scaling group capacity providers cannot be used in one strategy"
+            "{at}[1].capacityProvider: InvalidParameterException: The specified capacity provider strategy cannot contain a \
+             capacity provider that is not associated with the cluster."
         ),
     );
+    let mixed = "InvalidParameterException: Fargate and Auto Scaling group capacity providers cannot be used in one strategy";
+    check(
+        json!([item("FARGATE", 1, 0), item("p", 1, 0)]),
+        &format!("{at}: {mixed}"),
+    );
+
+    // The same of a cluster's default strategy, whose weights are judged when a call falls back on it.
+    let check_default = |list: Value, expected: &str| {
+        let default: Vec<CapacityProviderStrategyItem> = read(list);
+        let cluster = ClusterView {
+            default_strategy: &default,
+            ..view()
+        };
+        assert_eq!(outcome(cluster.validate()), expected);
+    };
+    let at = "defaultCapacityProviderStrategy";
+    check_default(json!([item("p", 0, 0)]), "accepted");
+    check_default(
+        json!([item("p", 1001, 0)]),
+        &format!("{at}[0].weight: InvalidParameterException: weight is 1001; it may be 0 to 1000"),
+    );
+    check_default(
+        json!([item("p", 1, 0), item("FARGATE_SPOT", 1, 0)]),
+        &format!("{at}: {mixed}"),
+    );
+}
+
+#[test]
+fn a_call_falls_back_on_the_default_strategy_then_on_ec2() {
+    let default: Vec<CapacityProviderStrategyItem> =
+        read(json!([{"capacityProvider": "FARGATE", "weight": 1}]));
+    let with_default = ClusterView {
+        default_strategy: &default,
+        ..view()
+    };
+    let own = run_task(providers(json!([{"capacityProvider": "p", "weight": 1}])));
+    let typed = run_task(json!({"launchType": "EXTERNAL"}));
+    let bare = run_task(providers(json!([])));
+    let strategy = own
+        .capacity_provider_strategy
+        .as_deref()
+        .unwrap_or_default();
+    assert_eq!(own.launch(&with_default), Launch::Providers(strategy));
+    assert_eq!(
+        typed.launch(&with_default),
+        Launch::Type(LaunchType::External)
+    );
+    assert_eq!(bare.launch(&with_default), Launch::Providers(&default));
+    assert_eq!(bare.launch(&view()), Launch::Type(LaunchType::Ec2));
+
+    // The default strategy decides what a call may have: here it is Fargate's.
+    assert_eq!(
+        outcome(bare.validate(&definition(json!({})), &with_default)),
+        "taskDefinition: InvalidParameterException: Task definition does not support launch_type FARGATE."
+    );
+    let weightless: Vec<CapacityProviderStrategyItem> = read(json!([{"capacityProvider": "p"}]));
+    let cluster = ClusterView {
+        default_strategy: &weightless,
+        ..view()
+    };
+    assert_eq!(
+        outcome(bare.validate(&definition(json!({})), &cluster)),
+        "capacityProviderStrategy: InvalidParameterException: There are no capacity providers with a weight value greater \
+         than zero defined in the default capacity provider strategy."
+    );
+}
+
+#[test]
+fn tasks_of_a_launch_type_need_instances_and_those_of_a_provider_do_not() {
+    let empty = ClusterView {
+        has_instances: false,
+        ..view()
+    };
+    let check = |changes: Value, definition: &TaskDefinition, expected: &str| {
+        let result = run_task(changes.clone()).validate(definition, &empty);
+        assert_eq!(outcome(result), expected, "{changes}");
+    };
+    let none =
+        "cluster: InvalidParameterException: No Container Instances were found in your cluster.";
+    let plain = definition(json!({}));
+    check(json!({}), &plain, none);
+    check(json!({"launchType": "EC2"}), &plain, none);
+    check(json!({"launchType": "EXTERNAL"}), &plain, none);
+    check(
+        providers(json!([{"capacityProvider": "p", "weight": 1}])),
+        &plain,
+        "accepted",
+    );
+    let fargate = json!({"launchType": "FARGATE", "networkConfiguration": network(1, 0)});
+    check(fargate, &awsvpc(json!({})), "accepted");
+}
+
+#[test]
+fn fargate_platform_versions() {
+    let with = |changes: Value| changed(json!({"networkConfiguration": network(1, 0)}), changes);
+    let fargate =
+        |version: &str| with(json!({"launchType": "FARGATE", "platformVersion": version}));
+    let spot = |version: &str| {
+        let strategy = json!([{"capacityProvider": "FARGATE_SPOT", "weight": 1}]);
+        with(json!({"capacityProviderStrategy": strategy, "platformVersion": version}))
+    };
+    let platform = |system: &str, architecture: &str| json!({"runtimePlatform": {"operatingSystemFamily": system, "cpuArchitecture": architecture}});
+    let small = awsvpc(json!({}));
+    let large = awsvpc(json!({"cpu": "8 vCPU", "memory": "16 GB"}));
+    let arm = awsvpc(platform("LINUX", "ARM64"));
+    let windows = awsvpc(changed(
+        platform("WINDOWS_SERVER_2022_CORE", "X86_64"),
+        json!({"cpu": "1024", "memory": "2048"}),
+    ));
+    for version in ["", "LATEST", "1.0.0", "1.3.0", "1.4.0"] {
+        check_run(fargate(version), &small, "accepted");
+    }
+    check_run(fargate("1.0.0"), &windows, "accepted");
+    for (version, task) in [("1.5.0", &small), ("latest", &small), ("1.4.0", &windows)] {
+        check_run(
+            fargate(version),
+            task,
+            &format!(
+                "platformVersion: PlatformUnknownException: Platform version '{version}' is unknown."
+            ),
+        );
+    }
+    let unfit = "PlatformTaskDefinitionIncompatibilityException";
+    check_run(fargate("LATEST"), &large, "accepted");
+    check_run(
+        fargate("1.3.0"),
+        &large,
+        &format!(
+            "platformVersion: {unfit}: Tasks of 8 vCPUs and more need platform version 1.4.0, not 1.3.0."
+        ),
+    );
+    check_run(spot("1.3.0"), &small, "accepted");
+    check_run(spot("1.4.0"), &arm, "accepted");
+    for (task, version, least) in [(&small, "1.2.0", "1.3.0"), (&arm, "1.3.0", "1.4.0")] {
+        check_run(
+            spot(version),
+            task,
+            &format!(
+                "platformVersion: {unfit}: FARGATE_SPOT needs platform version {least}, not {version}."
+            ),
+        );
+    }
+    check_run(
+        spot(""),
+        &windows,
+        &format!(
+            "capacityProviderStrategy: {unfit}: FARGATE_SPOT does not run Windows containers."
+        ),
+    );
+    // Instances have no platform version, whoever provides them.
+    let of_provider = changed(
+        providers(json!([{"capacityProvider": "p", "weight": 1}])),
+        json!({"platformVersion": "1.4.0"}),
+    );
+    check_run(
+        of_provider,
+        &definition(json!({})),
+        "platformVersion: InvalidParameterException: The platform version must be null when specifying an EC2 launch type",
+    );
+}
+
+#[test]
+fn errors_that_only_a_run_can_raise() {
+    for (error, expected) in [
+        (
+            ApiError::task_definition_not_found(),
+            "taskDefinition: ClientException: TaskDefinition not found.",
+        ),
+        (
+            ApiError::cluster_not_found(),
+            "cluster: ClusterNotFoundException: Cluster not found.",
+        ),
+        (
+            ApiError::client_token_reused(),
+            "clientToken: ConflictException: The client token was used for a request with different parameters.",
+        ),
+        (
+            ApiError::subnets_in_several_vpcs(),
+            "networkConfiguration.awsvpcConfiguration.subnets: InvalidParameterException: The subnets are not all in one VPC.",
+        ),
+        (
+            ApiError::provisioning_limit(500),
+            "count: ClientException: At most 500 tasks of a cluster may wait in PROVISIONING for a capacity provider.",
+        ),
+    ] {
+        assert_eq!(outcome(Err(error)), expected);
+    }
 }
 
 #[test]
@@ -1113,7 +1450,17 @@ fn run_task_launch_types() {
         &awsvpc(json!({})),
         &unfit("EXTERNAL"),
     );
+    check_run(
+        call("MANAGED_INSTANCES", json!({})),
+        &plain,
+        "launchType: UnsupportedFeatureException: Managed instances are not simulated.",
+    );
     check_run(call("FARGATE", json!({})), &plain, &unfit("FARGATE"));
+    check_run(
+        call("FARGATE", with_network.clone()),
+        &awsvpc(one(json!({"privileged": true}))),
+        &unfit("FARGATE"),
+    );
     check_run(
         call("FARGATE", with_network.clone()),
         &awsvpc(json!({"memory": "513"})),
@@ -1180,7 +1527,9 @@ fn the_first_broken_rule_wins() {
     let inactive = definition(json!({"status": "INACTIVE"}));
     let mut call = every;
     for field in order {
-        let error = run_task(call.clone()).validate(&inactive).expect_err(field);
+        let error = run_task(call.clone())
+            .validate(&inactive, &view())
+            .expect_err(field);
         assert!(error.field.starts_with(field), "{field}: {error:?}");
         call = changed(call, json!({field: null}));
     }
@@ -1213,13 +1562,13 @@ fn amounts(cpu: u32, memory: u32) -> Demand {
 fn demand(definition: &TaskDefinition, overrides: Value) -> Demand {
     let overrides: Option<TaskOverride> = read(overrides);
     definition
-        .demand(overrides.as_ref())
+        .demand(overrides.as_ref(), Host::Instance)
         .expect("a valid override")
 }
 
 fn check_demand(changes: Value, expected: &Demand) {
     let definition = definition(changes);
-    assert_eq!(definition.validate(), Ok(()));
+    assert_eq!(definition.validate(FargateSizes::Model), Ok(()));
     assert_eq!(&demand(&definition, Value::Null), expected);
 }
 
@@ -1243,7 +1592,10 @@ fn ecs_g04_g09_container_sizes() {
 
 #[test]
 fn ecs_g07_the_task_size_counts_before_containers() {
-    let two = containers(&[json!({"cpu": 128}), json!({"cpu": 128})]);
+    let two = changed(
+        containers(&[json!({"cpu": 128}), json!({"cpu": 128})]),
+        linux(),
+    );
     check_demand(two.clone(), &amounts(256, 256));
     check_demand(
         changed(two.clone(), json!({"cpu": "1024", "memory": "1024"})),
@@ -1263,6 +1615,480 @@ fn windows_ignores_the_task_size() {
     assert_eq!(
         demand(&definition(windows), json!({"cpu": "1"})),
         amounts(100, 128)
+    );
+}
+
+#[test]
+fn ecs_u46_the_instance_decides_where_the_definition_names_no_system() {
+    let sized = json!({"cpu": "1024", "memory": "2048"});
+    check_demand(
+        sized.clone(),
+        &Demand {
+            windows: Some((100, 128)),
+            ..amounts(1024, 2048)
+        },
+    );
+    check_demand(
+        json!({"cpu": "1024"}),
+        &Demand {
+            windows: Some((100, 128)),
+            ..amounts(1024, 128)
+        },
+    );
+    // Nothing differs without a task size, or with one that the containers use up.
+    check_demand(json!({}), &amounts(100, 128));
+    check_demand(one(json!({"cpu": 256, "memory": 512})), &amounts(256, 512));
+    check_demand(changed(sized, linux()), &amounts(1024, 2048));
+}
+
+#[test]
+fn on_fargate_the_demand_is_the_task_size_and_an_interface() {
+    let task = awsvpc(one(
+        json!({"memory": 64, "portMappings": [{"containerPort": 80}]}),
+    ));
+    let demand = |overrides: Value| {
+        task.demand(Some(&read(overrides)), FARGATE)
+            .expect("a valid override")
+            .resources
+    };
+    let size = |cpu, memory| Resources {
+        cpu,
+        memory,
+        gpus: 0,
+        enis: 1,
+    };
+    assert_eq!(demand(json!({})), size(256, 512));
+    assert_eq!(
+        demand(json!({"cpu": "1 vCPU", "memory": "2GB"})),
+        size(1024, 2048)
+    );
+    let unsized_task = definition(json!({"networkMode": "awsvpc"}));
+    assert_eq!(
+        outcome(unsized_task.demand(None, FARGATE).map(drop)),
+        "cpu: ClientException: Fargate requires that 'cpu' be defined at the task level"
+    );
+}
+
+#[test]
+fn ecs_g109_32_vcpus_with_the_newest_table_only() {
+    let fields =
+        json!({"requiresCompatibilities": ["FARGATE"], "cpu": "32 vCPU", "memory": "60 GB"});
+    let task = awsvpc(fields);
+    let refused = "No Fargate configuration exists for given values.";
+    assert_eq!(
+        outcome(task.validate(FargateSizes::Model)),
+        format!("cpu: ClientException: {refused}")
+    );
+    assert_eq!(task.validate(FargateSizes::Newest), Ok(()));
+
+    let overrides = json!({"cpu": "32 vCPU", "memory": "60 GB"});
+    let call = run_task(
+        json!({"launchType": "FARGATE", "networkConfiguration": network(1, 0), "overrides": overrides}),
+    );
+    let newest = ClusterView {
+        fargate_sizes: FargateSizes::Newest,
+        ..view()
+    };
+    let small = awsvpc(json!({}));
+    assert_eq!(
+        outcome(call.validate(&small, &view())),
+        format!("overrides: ClientException: {refused}")
+    );
+    assert_eq!(call.validate(&small, &newest), Ok(()));
+}
+
+#[test]
+fn overrides_of_storage_and_of_gpus_on_windows() {
+    let storage = |size: u32| json!({"overrides": {"ephemeralStorage": {"sizeInGiB": size}}});
+    let plain = definition(json!({}));
+    check_run(storage(21), &plain, "accepted");
+    for (size, problem) in [(20, "must be at least 21"), (201, "may be at most 200")] {
+        check_run(
+            storage(size),
+            &plain,
+            &format!(
+                "overrides: ClientException: ephemeralStorage.sizeInGiB is {size}; it {problem}."
+            ),
+        );
+    }
+    let gpu = json!([{"type": "GPU", "value": "1"}]);
+    check_run(
+        json!({"overrides": {"containerOverrides": [{"name": "app", "resourceRequirements": gpu}]}}),
+        &definition(
+            json!({"runtimePlatform": {"operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}),
+        ),
+        "overrides: ClientException: GPUs are not supported for Windows containers.",
+    );
+}
+
+#[test]
+fn containers_as_they_run() {
+    let task = definition(containers(&[
+        json!({
+            "memory": 256, "memoryReservation": 64, "startTimeout": 30, "stopTimeout": 5,
+            "dependsOn": [{"containerName": "c", "condition": "HEALTHY"}, {"containerName": "b", "condition": "SUCCESS"}],
+            "restartPolicy": {"enabled": true, "ignoredExitCodes": [3]},
+        }),
+        json!({"essential": false, "restartPolicy": {"enabled": false}}),
+        json!({"memory": null, "memoryReservation": 64, "healthCheck": {"command": ["true"], "retries": 7}}),
+    ]));
+    assert_eq!(task.validate(FargateSizes::Model), Ok(()));
+    let gpu = json!([{"type": "GPU", "value": "2"}]);
+    let overrides: TaskOverride = read(
+        json!({"containerOverrides": [{"name": "b", "memory": 200, "resourceRequirements": gpu}]}),
+    );
+    let plain = |name: &str| Container {
+        name: name.into(),
+        essential: true,
+        depends_on: Vec::new(),
+        start_timeout: None,
+        stop_timeout: None,
+        health_check: None,
+        restart_policy: None,
+        hard_memory: None,
+        gpus: GpuDemand::NONE,
+    };
+    let expected = [
+        Container {
+            depends_on: vec![(2, Condition::Healthy), (1, Condition::Success)],
+            start_timeout: Some(30),
+            stop_timeout: Some(5),
+            restart_policy: Some(Restarts {
+                ignored_exit_codes: vec![3],
+                attempt_period: 300,
+            }),
+            hard_memory: Some(256),
+            ..plain("app")
+        },
+        Container {
+            essential: false,
+            hard_memory: Some(200),
+            gpus: GpuDemand::Whole(2),
+            ..plain("b")
+        },
+        Container {
+            health_check: Some(HealthChecks {
+                interval: 30,
+                timeout: 5,
+                retries: 7,
+                start_period: 0,
+            }),
+            ..plain("c")
+        },
+    ];
+    let found = task.containers(Some(&overrides), Host::Instance);
+    assert_eq!(found.expect("valid"), expected);
+}
+
+fn service(changes: Value) -> CreateService {
+    let base = json!({"serviceName": "web", "taskDefinition": "web", "desiredCount": 2});
+    read(changed(base, changes))
+}
+
+fn check_service(changes: Value, definition: &TaskDefinition, expected: &str) {
+    let result = service(changes.clone()).validate(definition, &view());
+    assert_eq!(outcome(result), expected, "{changes}");
+}
+
+#[test]
+fn services_share_the_rules_of_calls() {
+    let plain = definition(json!({}));
+    let invalid = "InvalidParameterException";
+    check_service(json!({}), &plain, "accepted");
+    check_service(
+        json!({"serviceName": "a b"}),
+        &plain,
+        &format!(
+            "serviceName: {invalid}: serviceName 'a b' is invalid; it has 1 to 255 letters, digits, '_' and '-'"
+        ),
+    );
+    check_service(
+        strategy(json!([{"type": "binpack", "field": "x"}])),
+        &plain,
+        &format!("placementStrategy[0].field: {invalid}: binpack field 'x' is invalid"),
+    );
+    check_service(
+        constraints(json!([{"type": "memberOf"}])),
+        &plain,
+        &format!(
+            "placementConstraints[0].expression: {invalid}: memberOf expression should be specified"
+        ),
+    );
+    check_service(
+        json!({"clientToken": "t".repeat(37)}),
+        &plain,
+        &format!("clientToken: {invalid}: clientToken has 37 characters; at most 36 are allowed"),
+    );
+    check_service(
+        json!({}),
+        &awsvpc(json!({})),
+        &format!(
+            "networkConfiguration: {invalid}: Network Configuration must be provided when networkMode 'awsvpc' is specified."
+        ),
+    );
+    check_service(
+        providers(json!([{"capacityProvider": "p"}])),
+        &plain,
+        &format!(
+            "capacityProviderStrategy: {invalid}: There are no capacity providers in the capacity provider strategy with a \
+             weight value greater than zero"
+        ),
+    );
+    check_service(
+        json!({"platformVersion": "1.4.0"}),
+        &plain,
+        &format!(
+            "platformVersion: {invalid}: The platform version must be null when specifying an EC2 launch type"
+        ),
+    );
+    check_service(
+        json!({}),
+        &definition(json!({"status": "INACTIVE"})),
+        &format!("taskDefinition: {invalid}: TaskDefinition is inactive"),
+    );
+    check_service(
+        json!({"launchType": "FARGATE"}),
+        &plain,
+        &format!(
+            "taskDefinition: {invalid}: Task definition does not support launch_type FARGATE."
+        ),
+    );
+    // A service waits for instances that a cluster does not have yet.
+    let empty = ClusterView {
+        has_instances: false,
+        ..view()
+    };
+    assert_eq!(service(json!({})).validate(&plain, &empty), Ok(()));
+}
+
+#[test]
+fn replica_services() {
+    let check = |changes: Value, expected: &str| {
+        check_service(changes, &definition(json!({})), expected);
+    };
+    let invalid = "InvalidParameterException";
+    check(json!({"desiredCount": 0}), "accepted");
+    check(
+        json!({"desiredCount": null}),
+        &format!("desiredCount: {invalid}: desiredCount is needed with schedulingStrategy REPLICA"),
+    );
+    check(
+        json!({"desiredCount": -1}),
+        &format!("desiredCount: {invalid}: desiredCount is -1; it may be 0 to 2147483647"),
+    );
+    check(
+        json!({"healthCheckGracePeriodSeconds": -1}),
+        &format!(
+            "healthCheckGracePeriodSeconds: {invalid}: healthCheckGracePeriodSeconds is -1; it may be 0 to 2147483647"
+        ),
+    );
+    check(
+        json!({"deploymentController": {"type": "CODE_DEPLOY"}}),
+        "deploymentController.type: UnsupportedFeatureException: Only the deployment controller ECS is simulated.",
+    );
+    let deploy = |fields: Value| json!({"deploymentConfiguration": fields});
+    let at = "deploymentConfiguration";
+    check(
+        deploy(json!({"minimumHealthyPercent": 150, "maximumPercent": 150})),
+        "accepted",
+    );
+    check(
+        deploy(json!({"minimumHealthyPercent": -1})),
+        &format!(
+            "{at}.minimumHealthyPercent: {invalid}: minimumHealthyPercent is -1; it may be 0 to 2147483647"
+        ),
+    );
+    check(
+        deploy(json!({"maximumPercent": 99})),
+        &format!(
+            "{at}.minimumHealthyPercent: {invalid}: minimumHealthyPercent is 100; it may be at most maximumPercent, which is 99"
+        ),
+    );
+    let breaker = |value: u32| {
+        let threshold = json!({"type": "COUNT", "value": value});
+        deploy(
+            json!({"deploymentCircuitBreaker": {"enable": true, "rollback": false, "thresholdConfiguration": threshold}}),
+        )
+    };
+    check(breaker(1), "accepted");
+    check(
+        breaker(0),
+        &format!(
+            "{at}.deploymentCircuitBreaker.thresholdConfiguration.value: {invalid}: value is 0; it must be at least 1"
+        ),
+    );
+    let balanced = |most: u32| {
+        changed(
+            deploy(json!({"maximumPercent": most})),
+            json!({"availabilityZoneRebalancing": "ENABLED"}),
+        )
+    };
+    check(balanced(101), "accepted");
+    check(
+        balanced(100),
+        &format!(
+            "availabilityZoneRebalancing: {invalid}: availabilityZoneRebalancing needs a maximumPercent above 100"
+        ),
+    );
+    check(
+        json!({"availabilityZoneRebalancing": "ENABLED", "launchType": "EXTERNAL"}),
+        &format!(
+            "availabilityZoneRebalancing: {invalid}: availabilityZoneRebalancing is not supported with launch type EXTERNAL"
+        ),
+    );
+}
+
+#[test]
+fn daemon_services() {
+    let invalid = "InvalidParameterException";
+    let daemon = |changes: Value| {
+        changed(
+            json!({"schedulingStrategy": "DAEMON", "desiredCount": null}),
+            changes,
+        )
+    };
+    let check = |changes: Value, expected: &str| {
+        check_service(daemon(changes), &definition(json!({})), expected);
+    };
+    check(constraints(any_constraints(10)), "accepted");
+    check(
+        json!({"deploymentConfiguration": {"maximumPercent": 100}}),
+        "accepted",
+    );
+    check(
+        json!({"desiredCount": 1}),
+        &format!(
+            "desiredCount: {invalid}: The daemon scheduling strategy does not support a desired count for services. Remove \
+             the desired count value and try again"
+        ),
+    );
+    check(
+        strategy(json!([{"type": "random"}])),
+        &format!(
+            "placementStrategy: {invalid}: The daemon scheduling strategy does not support placement strategies. Remove the \
+             placement strategy and try again"
+        ),
+    );
+    let at = "deploymentConfiguration.maximumPercent";
+    check(
+        json!({"deploymentConfiguration": {"maximumPercent": 101}}),
+        &format!(
+            "{at}: {invalid}: The daemon scheduling strategy does not support values above 100 for maximumPercent on a \
+             deployment configuration. Change the maximumPercent value to 100, and try again"
+        ),
+    );
+    check(
+        json!({"deploymentConfiguration": {"maximumPercent": 99}}),
+        &format!("{at}: {invalid}: The daemon scheduling strategy needs a maximumPercent of 100"),
+    );
+    check(
+        json!({"availabilityZoneRebalancing": "ENABLED"}),
+        &format!(
+            "availabilityZoneRebalancing: {invalid}: availabilityZoneRebalancing is not supported with schedulingStrategy DAEMON"
+        ),
+    );
+    check(
+        providers(json!([{"capacityProvider": "p", "weight": 1}])),
+        &format!(
+            "capacityProviderStrategy: {invalid}: Specifying a capacity provider strategy is not supported when you create a \
+             service using the DAEMON scheduling strategy."
+        ),
+    );
+    check_service(
+        daemon(json!({"launchType": "FARGATE", "networkConfiguration": network(1, 0)})),
+        &awsvpc(json!({})),
+        &format!(
+            "launchType: {invalid}: The daemon scheduling strategy is not supported on Fargate"
+        ),
+    );
+}
+
+#[test]
+fn defaults_of_services() {
+    let settings = |changes: Value| {
+        let service = service(changes);
+        (
+            service.minimum_healthy_percent(),
+            service.maximum_percent(),
+            service.rebalances_zones(),
+        )
+    };
+    assert_eq!(settings(json!({})), (100, 200, true));
+    assert_eq!(
+        settings(json!({"schedulingStrategy": "DAEMON"})),
+        (0, 100, false)
+    );
+    assert_eq!(
+        settings(
+            json!({"deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}})
+        ),
+        (50, 100, false)
+    );
+    assert_eq!(
+        settings(json!({"availabilityZoneRebalancing": "DISABLED"})),
+        (100, 200, false)
+    );
+}
+
+#[test]
+fn updates_of_services() {
+    let before = service(json!({
+        "launchType": "EC2", "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 150},
+        "placementStrategy": [{"type": "random"}],
+    }));
+    let update =
+        |changes: Value| -> UpdateService { read(changed(json!({"service": "web"}), changes)) };
+    let after = |changes: Value| update(changes).applied_to(&before);
+    assert_eq!(after(json!({})), before);
+    let changes = json!({"desiredCount": 5, "taskDefinition": "web:2", "deploymentConfiguration": {"maximumPercent": 300}});
+    let updated = after(changes);
+    assert_eq!(
+        (updated.desired_count, updated.task_definition.as_str()),
+        (Some(5), "web:2")
+    );
+    assert_eq!(
+        (updated.minimum_healthy_percent(), updated.maximum_percent()),
+        (50, 300)
+    );
+    let cleared = after(json!({"placementStrategy": []}));
+    assert_eq!(cleared.placement_strategy, Some(Vec::new()));
+
+    // From a launch type to providers and back.
+    let on = |name: &str| {
+        let strategy = providers(json!([{"capacityProvider": name, "weight": 1}]));
+        update(strategy).applied_to(&before)
+    };
+    assert!(matches!(on("p").launch(&view()), Launch::Providers([_])));
+    for (name, launch_type) in [("p", LaunchType::Ec2), ("FARGATE", LaunchType::Fargate)] {
+        let back = update(providers(json!([]))).applied_to(&on(name));
+        assert_eq!(back.launch(&view()), Launch::Type(launch_type));
+    }
+
+    let check = |changes: Value, definition: &TaskDefinition, expected: &str| {
+        let result = update(changes.clone()).validate(&before, definition, &view());
+        assert_eq!(outcome(result), expected, "{changes}");
+    };
+    let (plain, inactive) = (
+        definition(json!({})),
+        definition(json!({"status": "INACTIVE"})),
+    );
+    check(json!({"forceNewDeployment": true}), &plain, "accepted");
+    check(json!({"desiredCount": 1}), &inactive, "accepted");
+    check(
+        json!({"taskDefinition": "web:2"}),
+        &inactive,
+        "taskDefinition: ClientException: TaskDefinition is inactive",
+    );
+    check(
+        json!({"desiredCount": -1}),
+        &plain,
+        "desiredCount: InvalidParameterException: desiredCount is -1; it may be 0 to 2147483647",
+    );
+    check(
+        json!({"deploymentConfiguration": {"maximumPercent": 49}}),
+        &plain,
+        "deploymentConfiguration.minimumHealthyPercent: InvalidParameterException: minimumHealthyPercent is 50; it may be at \
+         most maximumPercent, which is 49",
     );
 }
 
@@ -1345,8 +2171,11 @@ fn gpus_and_their_order() {
     let mixed = task(&[&["2"], &[], &["1"]]);
     let by_container = |overrides: Value| {
         mixed
-            .gpus_by_container(Some(&read(overrides)))
+            .containers(Some(&read(overrides)), Host::Instance)
             .expect("valid")
+            .iter()
+            .map(|container| container.gpus)
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         by_container(json!({})),
@@ -1367,7 +2196,7 @@ fn gpus_and_their_order() {
 
 #[test]
 fn ecs_g114_container_overrides_divide_a_task_size() {
-    let task = definition(json!({"cpu": "1024", "memory": "2048"}));
+    let task = definition(changed(linux(), json!({"cpu": "1024", "memory": "2048"})));
     assert_eq!(
         demand(
             &task,
@@ -1545,6 +2374,9 @@ fn schemas_describe_each_field_and_name_known_formats() {
         schemars::schema_for!(TaskDefinition),
         schemars::schema_for!(RunTask),
         schemars::schema_for!(StartTask),
+        schemars::schema_for!(CapacityProvider),
+        schemars::schema_for!(CreateService),
+        schemars::schema_for!(UpdateService),
     ] {
         let schema = schema.to_value();
         let definitions = schema["$defs"].as_object().expect("definitions").values();
@@ -1578,7 +2410,7 @@ fn documents_of_the_aws_command_line_load() {
     };
     let described: TaskDefinition =
         read(document("ecs_describe-task-definition-1.json")["taskDefinition"].take());
-    assert_eq!(described.validate(), Ok(()));
+    assert_eq!(described.validate(FargateSizes::Model), Ok(()));
     assert_eq!(
         demand(&described, Value::Null),
         Demand {
@@ -1588,11 +2420,18 @@ fn documents_of_the_aws_command_line_load() {
     );
     let task = awsvpc(json!({}));
     let run: RunTask = read(document("ecs_run-task-2.json"));
-    assert_eq!(run.validate(&task), Ok(()));
+    assert_eq!(run.validate(&task, &view()), Ok(()));
     let start: StartTask = read(document("ecs_start-task-2.json"));
     assert_eq!(
         start.validate(&task).expect_err("names no instance").field,
         "containerInstances"
+    );
+    let described = document("ecs_describe-capacity-providers-1.json");
+    let provider: CapacityProvider = read(described["capacityProviders"][0].clone());
+    assert_eq!(provider.validate(&[]), Ok(()));
+    assert_eq!(
+        provider.scaling().map(|scaling| scaling.maximum_step),
+        Some(1000)
     );
 }
 
@@ -1668,6 +2507,24 @@ fn full_document() -> Value {
             "placementStrategy": [{"type": "spread", "field": "attribute:a"}, {"type": "binpack", "field": "cpu"}],
             "overrides": {"cpu": "1 vCPU", "memory": "2048", "containerOverrides": [{"name": "app", "cpu": 1, "memory": 300}]},
         },
+        "service": {
+            "serviceName": "web", "taskDefinition": "web", "desiredCount": 2, "schedulingStrategy": "REPLICA",
+            "capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1, "base": 1}],
+            "placementConstraints": [{"type": "distinctInstance"}], "placementStrategy": [{"type": "random"}],
+            "deploymentConfiguration": {
+                "minimumHealthyPercent": 50, "maximumPercent": 200,
+                "deploymentCircuitBreaker": {
+                    "enable": true, "rollback": true, "resetOnHealthyTask": true,
+                    "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
+                },
+            },
+            "deploymentController": {"type": "ECS"}, "healthCheckGracePeriodSeconds": 5,
+            "availabilityZoneRebalancing": "ENABLED",
+        },
+        "update": {
+            "service": "web", "desiredCount": 3, "taskDefinition": "web:2", "forceNewDeployment": true,
+            "deploymentConfiguration": {"maximumPercent": 150}, "capacityProviderStrategy": [],
+        },
     })
 }
 
@@ -1677,20 +2534,27 @@ fn exercise(document: &Value) {
     let call = serde_json::from_value::<RunTask>(document["call"].clone());
     let start = serde_json::from_value::<StartTask>(document["call"].clone());
     let Ok(definition) = definition else { return };
-    let valid = definition.validate().is_ok();
-    let demand = definition.demand(None);
+    let valid = definition.validate(FargateSizes::Model).is_ok();
+    let demand = definition.demand(None, Host::Instance);
     let _ = (
         definition.required_attributes(),
-        definition.gpus_by_container(None),
+        definition.containers(None, Host::Instance),
     );
     assert!(!valid || demand.is_ok(), "{demand:?}");
     if let Ok(call) = call {
-        let accepted = call.validate(&definition).is_ok();
-        let demand = definition.demand(call.overrides.as_ref());
+        let accepted = call.validate(&definition, &view()).is_ok();
+        let demand = definition.demand(call.overrides.as_ref(), Host::Instance);
         assert!(!(valid && accepted) || demand.is_ok(), "{demand:?}");
     }
     if let Ok(start) = start {
         let _ = start.validate(&definition);
+    }
+    let service = serde_json::from_value::<CreateService>(document["service"].clone());
+    let update = serde_json::from_value::<UpdateService>(document["update"].clone());
+    if let (Ok(service), Ok(update)) = (service, update) {
+        let _ = service.validate(&definition, &view());
+        let _ = update.validate(&service, &definition, &view());
+        let _ = (service.rebalances_zones(), definition.demand(None, FARGATE));
     }
 }
 
@@ -1698,11 +2562,15 @@ fn exercise(document: &Value) {
 fn the_full_document_is_accepted() {
     let document = full_document();
     let definition: TaskDefinition = read(document["definition"].clone());
-    assert_eq!(definition.validate(), Ok(()));
+    assert_eq!(definition.validate(FargateSizes::Model), Ok(()));
     assert_eq!(
-        read::<RunTask>(document["call"].clone()).validate(&definition),
+        read::<RunTask>(document["call"].clone()).validate(&definition, &view()),
         Ok(())
     );
+    let service: CreateService = read(document["service"].clone());
+    assert_eq!(service.validate(&definition, &view()), Ok(()));
+    let update: UpdateService = read(document["update"].clone());
+    assert_eq!(update.validate(&service, &definition, &view()), Ok(()));
     let again: TaskDefinition =
         serde_json::from_str(&compact(&definition)).expect("what was written");
     assert_eq!(again, definition);

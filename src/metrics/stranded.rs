@@ -162,7 +162,7 @@ fn shape_of(demand: &Demand) -> Resources {
     };
     Resources {
         gpus,
-        ..demand.resources
+        ..demand.least()
     }
 }
 

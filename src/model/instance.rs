@@ -82,6 +82,13 @@ impl Description {
             .map(String::as_str)
     }
 
+    /// Whether its operating system is Windows: its attribute `ecs.os-type`.
+    pub fn is_windows(&self) -> bool {
+        self.attributes
+            .get("ecs.os-type")
+            .is_some_and(|system| system == "windows")
+    }
+
     /// Whether this is an external instance (ECS Anywhere): it takes EXTERNAL tasks only.
     pub fn is_external(&self) -> bool {
         self.attributes.contains_key("ecs.capability.external")
@@ -99,6 +106,8 @@ pub struct Instance {
     pub free: Resources,
     /// What was registered.
     pub capacity: Resources,
+    /// Whether it runs Windows, which ignores task sizes.
+    pub windows: bool,
     /// Tasks placed here whose desired status is RUNNING.
     pub tasks: u32,
     /// GPU devices that are free: bit `n` is the device registered as number `n`.
@@ -134,6 +143,7 @@ impl Instance {
             agent_connected,
             free: capacity,
             capacity,
+            windows: description.is_windows(),
             tasks: 0,
             free_gpus: if capacity.gpus == 64 {
                 u64::MAX
@@ -168,9 +178,10 @@ impl Instance {
                     .all(|port| self.ports.binary_search(port).is_err())
     }
 
-    /// What `demand` takes here: `ALL` GPUs are as many as the instance has.
+    /// What `demand` takes here: `ALL` GPUs are as many as the instance has, and CPU and memory are
+    /// those of the instance's operating system.
     pub fn resources_for(&self, demand: &Demand) -> Resources {
-        let mut resources = demand.resources;
+        let mut resources = demand.on(self.windows);
         if demand.all_gpus {
             resources.gpus = self.capacity.gpus.max(1);
         }
@@ -212,5 +223,35 @@ impl Candidate for Seen<'_> {
     }
     fn attribute(&self, name: &str) -> Option<&str> {
         self.description.attributes.get(name).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecs_u46_a_windows_instance_takes_what_windows_counts() {
+        let instance = |system: &str| {
+            let description = Description {
+                attributes: BTreeMap::from([("ecs.os-type".to_owned(), system.to_owned())]),
+                ..Description::default()
+            };
+            Instance::new(&description, InstanceStatus::Active, true)
+        };
+        let demand = Demand {
+            resources: Resources {
+                cpu: 1024,
+                memory: 2048,
+                gpus: 0,
+                enis: 1,
+            },
+            windows: Some((100, 128)),
+            ..Demand::default()
+        };
+        let linux = instance("linux").resources_for(&demand);
+        assert_eq!(linux, demand.resources);
+        let windows = instance("windows").resources_for(&demand);
+        assert_eq!((windows.cpu, windows.memory, windows.enis), (100, 128, 1));
     }
 }

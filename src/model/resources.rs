@@ -98,13 +98,74 @@ pub struct Demand {
     /// The task wants every GPU of its instance (`resourceRequirements` with value `ALL`): it fits
     /// only where there is one and all are free.
     pub all_gpus: bool,
+    /// MiB of GPU memory that the task takes from one device that it shares with others (NVIDIA
+    /// MPS); 0 is none. Such a task has no whole GPUs.
+    pub shared_gpu_memory: u32,
+    /// CPU units and MiB that the task takes on a Windows instance in place of those above. Stands
+    /// only where they differ: the definition names no operating system, so that of the instance
+    /// decides [U-46], and Windows ignores task sizes.
+    pub windows: Option<(u32, u32)>,
     /// Static host ports, in ascending order and without repetition.
     pub ports: Vec<HostPort>,
+}
+
+impl Demand {
+    /// What the task takes on an instance with or without Windows; one GPU for
+    /// [`Demand::all_gpus`].
+    pub fn on(&self, windows: bool) -> Resources {
+        let mut resources = self.resources;
+        if let Some((cpu, memory)) = self.windows.filter(|_| windows) {
+            (resources.cpu, resources.memory) = (cpu, memory);
+        }
+        resources
+    }
+
+    /// What any instance must have, whatever its operating system. An instance with less of
+    /// anything cannot take the task; one with as much may still lack something.
+    pub fn least(&self) -> Resources {
+        let (cpu, memory) = self.windows.unwrap_or((u32::MAX, u32::MAX));
+        Resources {
+            cpu: self.resources.cpu.min(cpu),
+            memory: self.resources.memory.min(memory),
+            ..self.resources
+        }
+    }
+
+    /// Whether [`Demand::resources`] is all that the task takes of what is counted, on every
+    /// instance the same.
+    pub const fn is_uniform(&self) -> bool {
+        !self.all_gpus && self.shared_gpu_memory == 0 && self.windows.is_none()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_of_a_demand_undercuts_both_systems() {
+        let demand = |windows| Demand {
+            resources: Resources {
+                cpu: 100,
+                memory: 200,
+                gpus: 1,
+                enis: 1,
+            },
+            windows,
+            ..Demand::default()
+        };
+        let uniform = demand(None);
+        assert_eq!(
+            (uniform.least(), uniform.is_uniform()),
+            (uniform.resources, true)
+        );
+        let mixed = demand(Some((50, 300)));
+        let least = Resources {
+            cpu: 50,
+            ..mixed.resources
+        };
+        assert_eq!((mixed.least(), mixed.is_uniform()), (least, false));
+    }
 
     #[test]
     fn equality_fits_and_nothing_always_fits() {

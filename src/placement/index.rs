@@ -2,8 +2,9 @@
 //!
 //! Four ideas:
 //!
-//! - **Kinds.** Instances that agree in every attribute that some rule looks at are of one kind; an
-//!   expression over attributes is evaluated once a kind, and so is a spread over an attribute.
+//! - **Kinds.** Instances that agree in operating system and in every attribute that some rule looks
+//!   at are of one kind; an expression over attributes is evaluated once a kind, and so are a spread
+//!   over an attribute and what a demand is at the least.
 //! - **Views.** For each order that some strategy chain asks for (least free memory; fewest tasks of
 //!   group 3, then least free CPU) the instances of each kind stand in a [`Tree`], which finds the
 //!   first with room for a demand. A view follows the cluster's log of changes, and only when it
@@ -63,10 +64,13 @@ pub struct Index {
 /// Rank under each rule of the chain.
 type Ranks = [u32; 5];
 
+/// External or not, Windows or not, capacity provider, values of the attributes that rules ask for.
+type KindKey = (bool, bool, Option<ProviderId>, Vec<Option<String>>);
+
 /// Which instances are alike as far as rules can tell.
 #[derive(Debug, Default)]
 struct Kinds {
-    number_of: FxHashMap<(bool, Option<ProviderId>, Vec<Option<String>>), usize>,
+    number_of: FxHashMap<KindKey, usize>,
     of: Arena<InstanceId, usize>,
     /// One instance of each kind, to evaluate expressions on.
     example: Vec<InstanceId>,
@@ -311,10 +315,11 @@ fn probe(
     None
 }
 
-/// The tests that kinds and trees cannot answer: ports, all GPUs, constraints on what runs there.
+/// The tests that kinds and trees cannot answer: ports, demands that depend on the instance,
+/// constraints on what runs there.
 fn accepts(cluster: &Cluster, id: InstanceId, request: &Request<'_>, class: &Class) -> bool {
     let instance = &cluster.instances()[id];
-    (!request.demand.all_gpus || has_room(cluster, id, request))
+    (request.demand.is_uniform() || has_room(cluster, id, request))
         && instance.has_ports(&request.demand.ports)
         && (!class.distinct || instance.tasks_of(request.group) == 0)
         && (class.residual.is_empty() || {
@@ -339,7 +344,6 @@ struct Question<'a> {
     class: &'a Class,
     /// One instance of each kind.
     examples: &'a [InstanceId],
-    need: Free,
     /// Whether room and order are all that an instance is asked for.
     plain: bool,
 }
@@ -357,19 +361,25 @@ impl<'a> Question<'a> {
             request,
             class,
             examples,
-            need: free_of(&demand.resources),
-            plain: class.residual.is_empty() && !demand.all_gpus && demand.ports.is_empty(),
+            plain: class.residual.is_empty() && demand.is_uniform() && demand.ports.is_empty(),
         }
     }
 
-    /// The part of a view where candidates can be: nothing below the demand where it orders by what
-    /// is left, nothing with a task of the group under `distinctInstance`.
-    fn range(&self, view: &View) -> (Key, Key) {
+    /// The least that an instance of a kind must have.
+    fn need(&self, kind: usize) -> Free {
+        let example = &self.cluster.instances()[self.examples[kind]];
+        free_of(&self.request.demand.on(example.windows))
+    }
+
+    /// The part of a view where candidates of a kind can be: nothing below the demand where it
+    /// orders by what is left, nothing with a task of the group under `distinctInstance`.
+    fn range(&self, view: &View, kind: usize) -> (Key, Key) {
         let mut from = [0; RANKS];
+        let [cpu, memory, ..] = self.need(kind);
         let first = usize::from(self.class.distinct);
         match view.ranks.get(first) {
-            Some(Rank::FreeCpu) => from[first] = self.request.demand.resources.cpu,
-            Some(Rank::FreeMemory) => from[first] = self.request.demand.resources.memory,
+            Some(Rank::FreeCpu) => from[first] = cpu,
+            Some(Rank::FreeMemory) => from[first] = memory,
             Some(Rank::TasksOf(_)) | None => {}
         }
         let to = if self.class.distinct {
@@ -429,13 +439,12 @@ impl<'a> Question<'a> {
         if order.len() > 1 {
             order.sort_unstable();
         }
-        let (from, to) = self.range(view);
         let mut best: Option<(Ranks, InstanceId)> = None;
         for (shared, kind) in order.iter() {
             if best.as_ref().is_some_and(|(ranks, _)| shared > ranks) {
                 break;
             }
-            if let Some(key) = self.first(view, *kind, from, to) {
+            if let Some(key) = self.first(view, *kind) {
                 let found = (self.with_view_ranks(*shared, key), id_of(key));
                 if best.as_ref().is_none_or(|best| found < *best) {
                     best = Some(found);
@@ -446,7 +455,8 @@ impl<'a> Question<'a> {
     }
 
     /// The first candidate of a kind. Corrects the bounds that it finds too high.
-    fn first(&self, view: &mut View, kind: usize, from: Key, to: Key) -> Option<Key> {
+    fn first(&self, view: &mut View, kind: usize) -> Option<Key> {
+        let ((from, to), need) = (self.range(view, kind), self.need(kind));
         let View {
             trees,
             too_high,
@@ -455,11 +465,11 @@ impl<'a> Question<'a> {
         } = view;
         let tree = &mut trees[kind];
         let Some(bounds) = bounds else {
-            return tree.first(from, to, &self.need, |key| {
+            return tree.first(from, to, &need, |key| {
                 self.plain || self.accepts(id_of(key))
             });
         };
-        let found = tree.first(from, to, &self.need, |key| {
+        let found = tree.first(from, to, &need, |key| {
             let room = has_room(self.cluster, id_of(key), self.request);
             if !room {
                 too_high.push(key);
@@ -483,9 +493,9 @@ impl<'a> Question<'a> {
         into: &mut Vec<InstanceId>,
     ) {
         into.clear();
-        let (from, to) = self.range(view);
         for (shared, kind) in order {
-            view.trees[*kind].visit(from, to, &self.need, |key| {
+            let ((from, to), need) = (self.range(view, *kind), self.need(*kind));
+            view.trees[*kind].visit(from, to, &need, |key| {
                 let (found, id) = (self.with_view_ranks(*shared, key), id_of(key));
                 if found == *ranks && has_room(self.cluster, id, self.request) && self.accepts(id) {
                     into.push(id);
@@ -511,7 +521,12 @@ impl Kinds {
                 .map(|name| has.get(name).cloned())
                 .collect();
             let description = &cluster.descriptions()[id];
-            let key = (description.is_external(), description.provider, values);
+            let key = (
+                description.is_external(),
+                description.is_windows(),
+                description.provider,
+                values,
+            );
             let next = self.example.len();
             let kind = *self.number_of.entry(key).or_insert(next);
             if kind == next {

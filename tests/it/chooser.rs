@@ -42,14 +42,26 @@ fn instance() -> impl Strategy<Value = (Description, InstanceStatus, bool)> {
         status,
         prop::bool::weighted(0.95),
         prop::bool::weighted(0.05),
+        prop::bool::weighted(0.3),
     )
         .prop_map(
-            |(zone, rack, kind, (cpu, memory, gpus, enis), status, connected, external)| {
+            |(
+                zone,
+                rack,
+                kind,
+                (cpu, memory, gpus, enis),
+                status,
+                connected,
+                external,
+                windows,
+            )| {
                 let mut attributes =
                     BTreeMap::from([("ecs.instance-type".to_owned(), kind.to_owned())]);
                 attributes
                     .extend(zone.map(|zone| ("ecs.availability-zone".to_owned(), zone.to_owned())));
                 attributes.extend(rack.map(|rack| ("rack".to_owned(), rack.to_string())));
+                attributes
+                    .extend(windows.then(|| ("ecs.os-type".to_owned(), "windows".to_owned())));
                 attributes.extend(
                     external.then(|| ("ecs.capability.external".to_owned(), String::new())),
                 );
@@ -141,9 +153,11 @@ fn rules() -> impl Strategy<Value = Rules> {
 
 fn demand() -> impl Strategy<Value = Demand> {
     let port = prop::option::weighted(0.1, 80..82u16);
+    let windows = prop::option::weighted(0.2, (0..=6u32, 0..=6u32));
     let gpus = prop_oneof![8 => Just((0, false)), 1 => Just((1, false)), 1 => Just((1, true))];
-    (0..=6u32, 0..=6u32, gpus, prop::bool::weighted(0.2), port).prop_map(
-        |(cpu, memory, (gpus, all_gpus), eni, port)| Demand {
+    let eni = prop::bool::weighted(0.2);
+    (0..=6u32, 0..=6u32, gpus, eni, windows, port).prop_map(
+        |(cpu, memory, (gpus, all_gpus), eni, windows, port)| Demand {
             resources: Resources {
                 cpu: cpu * 128,
                 memory: memory * 256,
@@ -151,6 +165,8 @@ fn demand() -> impl Strategy<Value = Demand> {
                 enis: u32::from(eni),
             },
             all_gpus,
+            shared_gpu_memory: 0,
+            windows: windows.map(|(cpu, memory)| (cpu * 128, memory * 256)),
             ports: port
                 .map(|port| HostPort {
                     protocol: Protocol::Tcp,

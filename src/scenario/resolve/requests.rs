@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Resolver, Site};
 use crate::api::{
-    ApiError, ContainerOverride, LaunchType, NetworkConfiguration, NetworkMode,
-    PlacementConstraint, PlacementConstraintType, ResourceRequirement, ResourceType, RunTask,
-    StartTask, TaskDefinition, TaskOverride,
+    ApiError, ClusterView, ContainerOverride, FargateSizes, Host, LaunchType, NetworkConfiguration,
+    NetworkMode, PlacementConstraint, PlacementConstraintType, ResourceRequirement, ResourceType,
+    RunTask, StartTask, TaskDefinition, TaskOverride,
 };
 use crate::model::arena::{Id, RulesId, TemplateId};
 use crate::model::request::{
@@ -22,7 +22,7 @@ impl<'a> Resolver<'a> {
         let mut last: BTreeMap<&str, u32> = BTreeMap::new();
         for (index, definition) in self.scenario.task_definitions.iter().enumerate() {
             let path = format!("taskDefinitions[{index}]");
-            if let Err(error) = definition.validate() {
+            if let Err(error) = definition.validate(FargateSizes::default()) {
                 self.api_problem(&path, error);
                 self.broken.insert(index);
             }
@@ -123,13 +123,12 @@ impl<'a> Resolver<'a> {
     }
 
     fn run_call(&mut self, site: &Site<'a>, run: &RunTask) -> Option<Call> {
-        if let Err(error) = run.validate(site.definition) {
+        let providers = provider_names(run);
+        if let Err(error) = run.validate(site.definition, &self.view(site, &providers)) {
             self.api_problem(&site.path, error);
             return None;
         }
-        if run.launch_type == Some(LaunchType::Fargate)
-            || run.launch_type == Some(LaunchType::ManagedInstances)
-        {
+        if run.launch_type == Some(LaunchType::Fargate) {
             self.problem(
                 &format!("{}.launchType", site.path),
                 "only EC2 and EXTERNAL are simulated",
@@ -148,11 +147,6 @@ impl<'a> Resolver<'a> {
             .help = Some("give launchType: EC2, or neither".to_owned());
             return None;
         }
-        let written = &self.scenario.clusters[site.cluster.index()];
-        if written.container_instances.is_empty() {
-            self.api_problem(&site.path, ApiError::no_container_instances());
-            return None;
-        }
         let template = self.run_template(site, run, &RowRequest::default());
         Some(Call::RunTask {
             template: template
@@ -161,6 +155,17 @@ impl<'a> Resolver<'a> {
             count: u32::try_from(run.count.unwrap_or(1)).unwrap_or(1),
             client_token: run.client_token.clone(),
         })
+    }
+
+    /// The cluster of a site as the rules on calls look at it. Providers are not simulated yet, so
+    /// those that a call names pass as the cluster's until they are refused.
+    fn view<'v>(&self, site: &Site<'_>, providers: &'v [String]) -> ClusterView<'v> {
+        let written = &self.scenario.clusters[site.cluster.index()];
+        ClusterView {
+            capacity_providers: providers,
+            has_instances: !written.container_instances.is_empty(),
+            ..ClusterView::default()
+        }
     }
 
     /// The template of a RunTask request, with what a trace row changes in it.
@@ -186,7 +191,7 @@ impl<'a> Resolver<'a> {
         if let Some(group) = &row.group {
             run.group = Some(group.clone());
         }
-        run.validate(site.definition)?;
+        run.validate(site.definition, &self.view(site, &[]))?;
         let strategies = run
             .placement_strategy
             .iter()
@@ -281,7 +286,7 @@ impl<'a> Resolver<'a> {
         overrides: Option<&TaskOverride>,
         rules: Rules,
     ) -> Result<TemplateId, ApiError> {
-        let demand = site.definition.demand(overrides)?;
+        let demand = site.definition.demand(overrides, Host::Instance)?;
         let group = group.map_or_else(
             || format!("family:{}", site.definition.family),
             str::to_owned,
@@ -372,6 +377,12 @@ impl<'a> Resolver<'a> {
             }
         }
     }
+}
+
+/// Names of the capacity providers that a call names.
+fn provider_names(run: &RunTask) -> Vec<String> {
+    let items = run.capacity_provider_strategy.iter().flatten();
+    items.map(|item| item.capacity_provider.clone()).collect()
 }
 
 /// The attributes that a definition needs, capabilities of the agent left out: agents are taken to
