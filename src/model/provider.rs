@@ -50,6 +50,8 @@ pub struct AutoScalingGroup {
     pub draining: bool,
     /// Instances that are kept stopped and ready, and how soon one of them registers.
     pub warm_pool: Option<WarmPool>,
+    /// From launch to registration of its instances; absent: as all others.
+    pub boot_time: Option<SimDuration>,
 }
 
 /// Stopped instances that an Auto Scaling group keeps ready.
