@@ -9,6 +9,8 @@ pub mod document;
 pub mod file;
 pub mod problem;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

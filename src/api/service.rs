@@ -84,7 +84,7 @@ pub struct CreateService {
 /// A call of UpdateService. What is absent stays as it is.
 ///
 /// Source: ECS API reference, UpdateService.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateService {
     /// Name of the cluster. Absent is `default`.

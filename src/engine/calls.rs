@@ -42,10 +42,6 @@ pub struct PendingCall {
     refused_at: u64,
 }
 
-/// How long a client token is remembered: exactly 24 hours.
-/// Source: ECS developer guide, "Ensuring idempotency" ("up to 24 hours").
-const TOKEN_LIFE: SimDuration = SimDuration::from_secs(24 * 3600);
-
 impl<R: Recorder> Engine<'_, R> {
     /// All calls that a workload makes now; the next later one is scheduled.
     pub(super) fn arrivals(&mut self, id: WorkloadId) {
@@ -144,7 +140,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     fn remember_token(&mut self, call: &PendingCall) {
         if let Some(token) = self.token(call) {
-            let until = self.now + TOKEN_LIFE;
+            let until = self.now + self.world.choices.token_life;
             self.tokens
                 .insert(token, (call.workload, call.number, until));
         }

@@ -177,6 +177,8 @@ pub struct Choices {
     pub boot_time: SimDuration,
     /// How long a task waits in PROVISIONING for capacity of its provider [U-35].
     pub patience: SimDuration,
+    /// How long a client token is remembered; "up to 24 hours" in the developer guide.
+    pub token_life: SimDuration,
     /// Most tasks of a cluster that may wait so.
     pub provisioning_limit: u32,
     /// Who of those that wait may pass whom [U-33].
@@ -237,6 +239,7 @@ impl Default for Choices {
             release: ResourceRelease::OnStopping,
             boot_time: SimDuration::from_secs(120),
             patience: SimDuration::from_secs(15 * 60),
+            token_life: SimDuration::from_secs(24 * 3600),
             provisioning_limit: 500,
             waiting_order: WaitingOrder::OldestFirst,
             service_retry: SimDuration::from_secs(15),

@@ -315,15 +315,7 @@ mod tests {
     fn ecs_u46_a_windows_instance_takes_what_windows_counts() {
         let instance = |system: &str| {
             let description = Description {
-                name: String::new(),
-                ec2_instance_id: None,
-                instance_type: None,
                 attributes: BTreeMap::from([("ecs.os-type".to_owned(), system.to_owned())]),
-                agent_version: None,
-                registered_at: 0,
-                capacity: Resources::default(),
-                reserved_ports: Vec::new(),
-                price: None,
                 ..Description::default()
             };
             Instance::new(&description, InstanceStatus::Active, true)

@@ -1,12 +1,26 @@
 //! A scenario exactly as it is written in the file. The doc comments become the descriptions in the
 //! JSON Schema that `stowplan schema` prints.
 
+mod action;
+mod assumptions;
+mod capacity;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::api::{RunTask, StartTask, TaskDefinition};
+pub use action::{
+    Action, DeregisterContainerInstance, Instances, InterruptFargateSpot, SettableStatus, StopTask,
+    UpdateAutoScalingGroup, UpdateContainerInstancesState, UpdateService, UpdateTaskProtection,
+};
+pub use assumptions::{Assumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
+pub use capacity::{
+    AutoScalingGroup, CapacityProvider, Fargate, Faults, InstanceFailures, Interruptions,
+    LaunchRate, WarmPool, is_fargate,
+};
+
+use crate::api::{CapacityProviderStrategyItem, CreateService, RunTask, StartTask, TaskDefinition};
 use crate::model::instance::InstanceStatus;
 use crate::units::{Duration, Mebibytes, MemorySize, Timestamp};
 use crate::workload::arrival::Arrivals;
@@ -46,6 +60,18 @@ pub struct Scenario {
     /// Who asks for what and when.
     #[serde(default)]
     pub workloads: Vec<Workload>,
+    /// Services, which keep tasks running from the start of the run.
+    #[serde(default)]
+    pub services: Vec<Service>,
+    /// What is done from outside while the run goes on.
+    #[serde(default)]
+    pub actions: Vec<Action>,
+    /// What goes wrong, and how often.
+    #[serde(default)]
+    pub faults: Faults,
+    /// Limits and prices of Fargate.
+    #[serde(default)]
+    pub fargate: Fargate,
     /// Choices where AWS documents nothing.
     #[serde(default)]
     pub assumptions: Assumptions,
@@ -77,6 +103,12 @@ pub struct Cluster {
     /// Its container instances.
     #[serde(default)]
     pub container_instances: Vec<ContainerInstances>,
+    /// Its capacity providers.
+    #[serde(default)]
+    pub capacity_providers: Vec<CapacityProvider>,
+    /// The capacity provider strategy of calls that give neither launch type nor strategy.
+    #[serde(default)]
+    pub default_capacity_provider_strategy: Vec<CapacityProviderStrategyItem>,
 }
 
 fn default_cluster() -> String {
@@ -125,9 +157,28 @@ pub struct ContainerInstances {
     pub reserved_ports: Option<Vec<u16>>,
     /// UDP ports that the agent keeps back (ECS_RESERVED_PORTS_UDP); none if left out.
     pub reserved_ports_udp: Option<Vec<u16>>,
-    /// On-demand price in US dollars an hour; from the catalogue if left out.
+    /// Price in US dollars an hour of an instance. If left out the catalogue gives it on demand,
+    /// and on Spot it is not known.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub usd_per_hour: Option<f64>,
+    /// How the instances are bought; on-demand if left out.
+    #[serde(default)]
+    pub purchase: Purchase,
+    /// Whether the agent sets the instance DRAINING at a Spot interruption notice
+    /// (ECS_ENABLE_SPOT_INSTANCE_DRAINING); false if left out.
+    #[serde(default)]
+    pub spot_draining: bool,
+}
+
+/// How instances are bought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purchase {
+    /// At the on-demand price, until they are terminated.
+    #[default]
+    OnDemand,
+    /// At the Spot price, until Amazon EC2 takes them back.
+    Spot,
 }
 
 const fn one() -> u32 {
@@ -171,6 +222,31 @@ pub struct Workload {
     pub containers: BTreeMap<String, Container>,
     /// What it does about tasks that ECS does not place; `giveUp` if left out.
     pub on_failure: Option<OnFailure>,
+}
+
+/// A service, which is there when the run starts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Service {
+    /// The CreateService request that made it.
+    pub create_service: CreateService,
+    /// How the containers of its tasks behave, by container name. A container that is left out
+    /// runs until its task stops.
+    #[serde(default)]
+    pub containers: BTreeMap<String, Container>,
+    /// How long its load balancer takes; it has none if left out.
+    pub load_balancer: Option<LoadBalancer>,
+}
+
+/// How long a load balancer takes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// ACTIVATING: from the start of a task's containers until it is registered; no time if left
+    /// out.
+    pub registration_delay: Option<Duration>,
+    /// DEACTIVATING: from the wish to stop a task until it is deregistered; no time if left out.
+    pub deregistration_delay: Option<Duration>,
 }
 
 /// How a container behaves.
@@ -273,36 +349,4 @@ pub enum Discipline {
     /// First come, first served: nobody overtakes the head.
     #[serde(rename = "x-fcfs")]
     Fcfs,
-}
-
-/// Choices where AWS documents nothing, each with its default.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Assumptions {
-    /// Which of the instances goes first that the whole strategy chain leaves equal.
-    pub ties: Ties,
-    /// Whether StartTask checks the task definition's `memberOf` constraints.
-    pub start_task_member_of: StartTaskMemberOf,
-}
-
-/// The last tie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ties {
-    /// The instance that registered first.
-    #[default]
-    LowestId,
-    /// Any of them, with equal chance, from a stream of its own.
-    Random,
-}
-
-/// `memberOf` under StartTask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StartTaskMemberOf {
-    /// Not checked: the caller is the scheduler.
-    #[default]
-    Ignored,
-    /// Checked like everything else.
-    Checked,
 }

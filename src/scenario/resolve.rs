@@ -1,12 +1,17 @@
 //! From names to ids: checks everything that a schema cannot, and builds the plan.
 //!
-//! One [`Resolver`] gathers what is wrong; `clusters` registers the instances, `requests` holds
-//! task definitions and calls to the rules of ECS, `containers` says how their containers behave,
-//! `workloads` does the rest of a caller.
+//! One [`Resolver`] gathers what is wrong; `clusters` registers the instances, `providers` those of
+//! Auto Scaling groups, `containers` says how containers behave, `requests` holds task definitions and calls to the rules of ECS, `workloads`
+//! does the rest of a caller, `services` that of a service, `actions` what is done from outside,
+//! `rates` faults and Fargate.
 
+mod actions;
 mod clusters;
 mod containers;
+mod providers;
+mod rates;
 mod requests;
+mod services;
 mod workloads;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,9 +27,8 @@ use super::file::Scenario;
 use super::problem::{Problem, Problems, quoted};
 use super::{Loaded, clock};
 use crate::api::{ApiError, TaskDefinition};
-use crate::engine::plan::Faults;
 use crate::engine::{Plan, World};
-use crate::model::arena::{ClusterId, InstanceId};
+use crate::model::arena::{ClusterId, InstanceId, ProviderId};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use crate::time::{SimDuration, SimTime};
@@ -48,6 +52,8 @@ pub fn resolve(
         inputs: vec![main],
         world: World::default(),
         instances: Vec::new(),
+        instances_known: false,
+        providers: Vec::new(),
         definitions: BTreeMap::new(),
         broken: HashSet::new(),
     };
@@ -55,8 +61,14 @@ pub fn resolve(
     resolver.check_times();
     resolver.check_subnets();
     resolver.clusters();
+    resolver.instances_known = resolver.problems.is_empty();
     resolver.definitions();
-    let workloads = resolver.workloads();
+    let mut workloads = resolver.workloads();
+    let services = resolver.services(&mut workloads);
+    let actions = resolver.actions(services);
+    let faults = resolver.faults_of_capacity();
+    resolver.world.fargate = resolver.fargate();
+    resolver.world.choices = scenario.assumptions.choices();
     if !resolver.problems.is_empty() {
         return Err(Problems::new(resolver.problems));
     }
@@ -87,8 +99,8 @@ pub fn resolve(
             warm_up: start(scenario.warm_up).unwrap_or_default(),
             world: resolver.world,
             workloads,
-            actions: Vec::new(),
-            faults: Faults::default(),
+            actions,
+            faults,
         },
     })
 }
@@ -102,6 +114,10 @@ struct Resolver<'a> {
     world: World,
     /// Instances of each cluster by name, for `startTask`.
     instances: Vec<HashMap<String, InstanceId>>,
+    /// Whether those are all that the scenario means.
+    instances_known: bool,
+    /// Capacity providers of each cluster by name.
+    providers: Vec<BTreeMap<String, ProviderId>>,
     /// Task definitions by `family:revision`, with their places in the file.
     definitions: BTreeMap<String, usize>,
     /// Task definitions that ECS would not register: what asks for them is not judged.
@@ -213,12 +229,18 @@ fn remedy(error: &ApiError) -> Option<&'static str> {
             "spread takes instanceId or attribute:<name>, binpack takes cpu or memory, random takes none"
         }
         "cluster" => "give the cluster containerInstances",
+        "capacityProvider" => "name it in the cluster's capacityProviders",
         "clientToken" => "give each request a token of its own",
         "networkConfiguration" => {
             "write networkConfiguration: {awsvpcConfiguration: {subnets: [subnet-1]}}"
         }
         _ => return None,
     })
+}
+
+/// A price in micro-dollars.
+fn micro_dollars(usd: f64) -> u64 {
+    (usd * 1e6).round() as u64
 }
 
 /// Source: ECS API reference, CreateCluster.

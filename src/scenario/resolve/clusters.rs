@@ -1,15 +1,17 @@
-//! Clusters and their container instances.
+//! Clusters and their container instances; `providers` adds those of Auto Scaling groups.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Resolver, is_name};
+use super::{Resolver, is_name, micro_dollars};
 use crate::catalogue::Catalogue;
+use crate::model::arena::{ClusterId, Id};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Description, InstanceStatus, MAX_GPUS, MAX_RESERVED_PORTS, Purchase};
 use crate::model::resources::{HostPort, Protocol, Resources};
 use crate::scenario::file;
 use crate::scenario::problem::{Problem, key_path, quoted};
 use crate::time::SimTime;
+use crate::units::Timestamp;
 
 /// TCP ports that the agent keeps for itself on Linux.
 /// Source: ECS API reference, PortMapping; ECS agent configuration, ECS_RESERVED_PORTS.
@@ -23,10 +25,14 @@ const RESERVED_PORTS_WINDOWS: [u16; 11] = [
 /// Most container instances of a scenario.
 const MOST_INSTANCES: u64 = 5_000_000;
 
+/// An instance to be registered: status, and whether its agent is connected.
+pub(super) type Found = (Description, InstanceStatus, bool);
+
 impl<'a> Resolver<'a> {
     pub(super) fn clusters(&mut self) {
         let catalogue = self.catalogue();
         let (mut names, mut total) = (HashSet::new(), 0);
+        let mut earlier = Vec::new();
         for (index, written) in self.scenario.clusters.iter().enumerate() {
             let path = format!("clusters[{index}]");
             let name = &written.cluster_name;
@@ -43,41 +49,72 @@ impl<'a> Resolver<'a> {
                 self.problem(&format!("{path}.clusterName"), message);
             }
             let groups = &written.container_instances;
+            let standing = groups.iter().map(|group| u64::from(group.count));
+            let launched = written.capacity_providers.iter().filter_map(|provider| {
+                let group = provider.auto_scaling_group.as_ref()?;
+                Some(u64::from(group.desired_capacity.unwrap_or(group.min_size)))
+            });
             let before = total;
-            total += groups
-                .iter()
-                .map(|group| u64::from(group.count))
-                .sum::<u64>();
+            total += standing.chain(launched).sum::<u64>();
             if before <= MOST_INSTANCES && total > MOST_INSTANCES {
                 let message = format!("more than {MOST_INSTANCES} container instances in all");
-                self.problem(&format!("{path}.containerInstances"), message);
+                let key = if groups.is_empty() {
+                    "capacityProviders"
+                } else {
+                    "containerInstances"
+                };
+                self.problem(&format!("{path}.{key}"), message);
             }
             let (mut found, mut ends) = (Vec::new(), Vec::new());
             let groups = groups.iter().enumerate();
             for (at, group) in groups.filter(|_| total <= MOST_INSTANCES) {
                 let path = format!("{path}.containerInstances[{at}]");
                 self.instances(&path, name, group, &catalogue, &mut found);
-                ends.push(found.len());
+                ends.push(("containerInstances", found.len()));
             }
+            let mut known = BTreeMap::new();
+            for (at, provider) in written.capacity_providers.iter().enumerate() {
+                let path = format!("{path}.capacityProviders[{at}]");
+                let made = self.provider(&path, index, provider, &catalogue, &mut earlier);
+                if known.contains_key(&provider.name) {
+                    let message = format!("a second {} of the cluster", provider.name);
+                    // A second name of an Auto Scaling group is ECS's to refuse.
+                    if file::is_fargate(&provider.name) {
+                        self.problem(&format!("{path}.name"), message);
+                    }
+                }
+                if let Some(provider) = made.filter(|_| total <= MOST_INSTANCES) {
+                    self.launched(self.world.providers.len(), &provider, &mut found);
+                    known.insert(provider.name.clone(), self.world.providers.push(provider));
+                }
+                ends.push(("capacityProviders", found.len()));
+            }
+            self.providers.push(known);
             self.check_instance_names(&path, &found, &ends);
+            let id = ClusterId::from_index(index);
+            if let Err(error) = self.view(id, &self.provider_names(id)).validate() {
+                self.api_problem(&path, error);
+            }
             self.register(name, found);
         }
     }
 
-    /// Reports names that stand twice, once for each group of instances; `ends` tells where in
-    /// `found` the groups end.
-    pub(super) fn check_instance_names(
+    /// Reports names that stand twice, once for each group of instances; `ends` tells in which list
+    /// the groups stand and where in `found` they end.
+    fn check_instance_names(
         &mut self,
         path: &str,
-        found: &[(Description, InstanceStatus, bool)],
-        ends: &[usize],
+        found: &[Found],
+        ends: &[(&'static str, usize)],
     ) {
         let (mut seen, mut start) = (HashSet::new(), 0);
-        for (at, end) in ends.iter().enumerate() {
+        let mut last = ("", 0);
+        for (list, end) in ends {
+            last = (list, if last.0 == *list { last.1 + 1 } else { 0 });
             let names = found[start..*end].iter().map(|(it, ..)| it.name.as_str());
             let twice = names.filter(|name| !seen.insert(*name));
             if let Some(name) = twice.reduce(|first, _| first) {
-                let place = format!("{path}.containerInstances[{at}].name");
+                let place = format!("{path}.{list}[{}].name", last.1);
                 self.problem(
                     &place,
                     format!("a second container instance named {name:?}"),
@@ -108,15 +145,14 @@ impl<'a> Resolver<'a> {
         catalogue
     }
 
-    /// The descriptions of `count` instances that are alike.
-    fn instances(
+    /// What an instance registers, without name, ids and zone; `type_key` is where its type stands.
+    pub(super) fn description(
         &mut self,
         path: &str,
-        cluster: &str,
+        type_key: &str,
         written: &file::ContainerInstances,
         catalogue: &Catalogue,
-        found: &mut Vec<(Description, InstanceStatus, bool)>,
-    ) {
+    ) -> Option<Description> {
         let known = written
             .instance_type
             .as_ref()
@@ -124,7 +160,7 @@ impl<'a> Resolver<'a> {
         if let (Some(name), None) = (&written.instance_type, known) {
             if written.registered_resources.is_none() {
                 let problem = self.document.problem(
-                    &format!("{path}.instanceType"),
+                    &format!("{path}.{type_key}"),
                     format!("no instance type named {name:?} in the catalogue"),
                 );
                 let problem = problem.suggest(
@@ -139,7 +175,7 @@ impl<'a> Resolver<'a> {
                         "give registeredResources, or extend the catalogue with instanceTypes",
                     )
                 });
-                return;
+                return None;
             }
         } else if known.is_none() && written.registered_resources.is_none() {
             self.problem(
@@ -150,7 +186,7 @@ impl<'a> Resolver<'a> {
                 "write instanceType: m5.large, or registeredResources: {CPU: 2048, MEMORY: 7680}"
                     .to_owned(),
             );
-            return;
+            return None;
         }
         let mut capacity = Resources::default();
         if let Some(known) = known {
@@ -177,7 +213,7 @@ impl<'a> Resolver<'a> {
                 path,
                 format!("{} GPUs; an instance has at most {MAX_GPUS}", capacity.gpus),
             );
-            return;
+            return None;
         }
         if let Some(reserved) = written.reserved_memory {
             match capacity.memory.checked_sub(reserved.mib()) {
@@ -192,7 +228,50 @@ impl<'a> Resolver<'a> {
             }
         }
         let attributes = self.attributes(path, written, known);
-        let ports = self.reserved_ports(path, written, &attributes);
+        let reserved_ports = self.reserved_ports(path, written, &attributes);
+        let on_demand = known.and_then(|known| known.on_demand_usd_per_hour);
+        let start = self.scenario.start_date;
+        Some(Description {
+            name: String::new(),
+            ec2_instance_id: None,
+            instance_type: written.instance_type.clone(),
+            attributes,
+            agent_version: written.agent_version.clone(),
+            registered_at: written
+                .registered_at
+                .or(start)
+                .map_or(0, Timestamp::unix_secs),
+            capacity,
+            reserved_ports,
+            price: match (written.usd_per_hour, written.purchase) {
+                (Some(usd), _) => Some(micro_dollars(usd)),
+                (None, file::Purchase::OnDemand) => on_demand.map(|usd| usd.micro_dollars()),
+                (None, file::Purchase::Spot) => None,
+            },
+            gpu_memory: known.and_then(|known| known.gpu_memory_mib),
+            purchase: match written.purchase {
+                file::Purchase::OnDemand => Purchase::OnDemand,
+                file::Purchase::Spot => Purchase::Spot,
+            },
+            provider: None,
+            launched_at: SimTime::ZERO,
+            joined_at: SimTime::ZERO,
+            spot_draining: written.spot_draining,
+        })
+    }
+
+    /// The `count` instances that are alike.
+    fn instances(
+        &mut self,
+        path: &str,
+        cluster: &str,
+        written: &file::ContainerInstances,
+        catalogue: &Catalogue,
+        found: &mut Vec<Found>,
+    ) {
+        let Some(description) = self.description(path, "instanceType", written, catalogue) else {
+            return;
+        };
         if let (Some(at), Some(start)) = (written.registered_at, self.scenario.start_date)
             && at > start
         {
@@ -201,68 +280,33 @@ impl<'a> Resolver<'a> {
                 Some("all instances are there from the start".to_owned());
         }
         let zones = written.availability_zones.as_deref().unwrap_or_default();
-        for (at, zone) in zones.iter().enumerate() {
-            if zone.is_empty() || !is_attribute_value(zone) {
-                let message = format!("the zone {} {NO_ATTRIBUTE_VALUE}", quoted(zone));
-                self.problem(&format!("{path}.availabilityZones[{at}]"), message);
-            }
-        }
-        let price = written
-            .usd_per_hour
-            .map(|usd| (usd * 1e6).round() as u64)
-            .or_else(|| {
-                known
-                    .and_then(|known| known.on_demand_usd_per_hour)
-                    .map(|usd| usd.micro_dollars())
-            });
-        let start = self
-            .scenario
-            .start_date
-            .map_or(0, crate::units::Timestamp::unix_secs);
+        self.check_zones(path, zones);
+        let status = written.status.unwrap_or(InstanceStatus::Active);
+        let connected = written.agent_connected.unwrap_or(true);
         for number in 0..written.count {
             let suffix = if written.count > 1 {
                 format!("-{}", number + 1)
             } else {
                 String::new()
             };
-            let place = found.len() + 1;
-            let mut attributes = attributes.clone();
-            if !zones.is_empty() {
-                let zone = &zones[number as usize % zones.len()];
-                attributes
-                    .entry("ecs.availability-zone".to_owned())
-                    .or_insert_with(|| zone.clone());
+            let name = written.name.as_ref().map_or_else(
+                || format!("{cluster}/{}", found.len() + 1),
+                |name| format!("{name}{suffix}"),
+            );
+            let mut instance = one_of(&description, name, zones, number, found.len() + 1);
+            if let Some(id) = &written.ec2_instance_id {
+                instance.ec2_instance_id = Some(format!("{id}{suffix}"));
             }
-            let external = attributes.contains_key("ecs.capability.external");
-            let made_up = (!external).then(|| format!("i-{place:017x}"));
-            let description = Description {
-                name: written.name.as_ref().map_or_else(
-                    || format!("{cluster}/{place}"),
-                    |name| format!("{name}{suffix}"),
-                ),
-                ec2_instance_id: written
-                    .ec2_instance_id
-                    .as_ref()
-                    .map(|id| format!("{id}{suffix}"))
-                    .or(made_up),
-                instance_type: written.instance_type.clone(),
-                attributes,
-                agent_version: written.agent_version.clone(),
-                registered_at: written
-                    .registered_at
-                    .map_or(start, crate::units::Timestamp::unix_secs),
-                capacity,
-                reserved_ports: ports.clone(),
-                price,
-                gpu_memory: known.and_then(|known| known.gpu_memory_mib),
-                purchase: Purchase::OnDemand,
-                provider: None,
-                launched_at: SimTime::ZERO,
-                joined_at: SimTime::ZERO,
-                spot_draining: false,
-            };
-            let status = written.status.unwrap_or(InstanceStatus::Active);
-            found.push((description, status, written.agent_connected.unwrap_or(true)));
+            found.push((instance, status, connected));
+        }
+    }
+
+    pub(super) fn check_zones(&mut self, path: &str, zones: &[String]) {
+        for (at, zone) in zones.iter().enumerate() {
+            if zone.is_empty() || !is_attribute_value(zone) {
+                let message = format!("the zone {} {NO_ATTRIBUTE_VALUE}", quoted(zone));
+                self.problem(&format!("{path}.availabilityZones[{at}]"), message);
+            }
         }
     }
 
@@ -354,7 +398,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Registers the instances of a cluster, oldest first, equal ones as they are written.
-    fn register(&mut self, name: &str, mut found: Vec<(Description, InstanceStatus, bool)>) {
+    fn register(&mut self, name: &str, mut found: Vec<Found>) {
         found.sort_by_key(|(description, ..)| description.registered_at);
         let mut cluster = Cluster::new(name);
         let mut by_name = HashMap::new();
@@ -365,6 +409,31 @@ impl<'a> Resolver<'a> {
         self.world.clusters.push(cluster);
         self.instances.push(by_name);
     }
+}
+
+/// Instance `number`, from 0, of those that are alike, which is number `place`, from 1, of its cluster.
+pub(super) fn one_of(
+    alike: &Description,
+    name: String,
+    zones: &[String],
+    number: u32,
+    place: usize,
+) -> Description {
+    let mut instance = Description {
+        name,
+        ..alike.clone()
+    };
+    if !zones.is_empty() {
+        let zone = &zones[number as usize % zones.len()];
+        let attributes = &mut instance.attributes;
+        attributes
+            .entry("ecs.availability-zone".to_owned())
+            .or_insert_with(|| zone.clone());
+    }
+    if !instance.is_external() {
+        instance.ec2_instance_id = Some(format!("i-{place:017x}"));
+    }
+    instance
 }
 
 /// What is wrong with a text that [`is_attribute_value`] refuses.

@@ -4,25 +4,36 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Resolver, Site};
 use crate::api::{
-    ApiError, ClusterView, ContainerOverride, FargateSizes, Host, LaunchType, NetworkConfiguration,
-    NetworkMode, PlacementConstraint, PlacementConstraintType, ResourceRequirement, ResourceType,
-    RunTask, StartTask, TaskDefinition, TaskOverride,
+    self, ApiError, ClusterView, ContainerOverride, CreateService, LaunchType,
+    NetworkConfiguration, NetworkMode, PlacementConstraint, PlacementConstraintType,
+    PlacementStrategy, ResourceRequirement, ResourceType, RunTask, SchedulingStrategy, StartTask,
+    TaskDefinition, TaskOverride,
 };
-use crate::model::arena::{Id, RulesId, TemplateId};
+use crate::model::arena::{ClusterId, Id, RulesId, TemplateId};
 use crate::model::request::{
     Constraint, Launch, LaunchOn, Pool, RequiredAttribute, Rules, StrategyRule, Subnets, Template,
 };
 use crate::scenario::file;
-use crate::scenario::file::{StartTaskMemberOf, Ties};
+use crate::scenario::file::{Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
 use crate::workload::trace::RowRequest;
 use crate::workload::{Call, Target};
+
+/// What a call says of where its tasks go.
+struct Destination<'b> {
+    launch: api::Launch<'b>,
+    /// What launch type EC2 means.
+    ec2: Pool,
+    constraints: Vec<&'b PlacementConstraint>,
+    strategies: Vec<StrategyRule>,
+    network: Option<&'b NetworkConfiguration>,
+}
 
 impl<'a> Resolver<'a> {
     pub(super) fn definitions(&mut self) {
         let mut last: BTreeMap<&str, u32> = BTreeMap::new();
         for (index, definition) in self.scenario.task_definitions.iter().enumerate() {
             let path = format!("taskDefinitions[{index}]");
-            if let Err(error) = definition.validate(FargateSizes::default()) {
+            if let Err(error) = definition.validate(self.scenario.assumptions.fargate_sizes) {
                 self.api_problem(&path, error);
                 self.broken.insert(index);
             }
@@ -57,21 +68,16 @@ impl<'a> Resolver<'a> {
         latest.map(|(name, index)| (*index, name.clone()))
     }
 
-    /// Cluster and task definition of a request; what cannot be found is a problem.
-    pub(super) fn site(
-        &mut self,
-        path: String,
-        cluster: Option<&str>,
-        definition: &str,
-    ) -> Option<Site<'a>> {
+    /// The cluster that a request names.
+    pub(super) fn cluster(&mut self, path: &str, cluster: Option<&str>) -> Option<ClusterId> {
         let wanted = cluster.unwrap_or("default");
         let wanted = wanted.rsplit('/').next().unwrap_or(wanted);
         let clusters = &self.world.clusters;
-        let cluster = clusters
+        let found = clusters
             .iter()
             .find(|(_, cluster)| cluster.name == wanted)
             .map(|(id, _)| id);
-        if cluster.is_none() {
+        if found.is_none() {
             let names: Vec<&str> = clusters
                 .items()
                 .iter()
@@ -85,6 +91,17 @@ impl<'a> Resolver<'a> {
             let problem = problem.suggest(wanted, "clusters", names);
             self.problems.push(problem);
         }
+        found
+    }
+
+    /// Cluster and task definition of a request; what cannot be found is a problem.
+    pub(super) fn site(
+        &mut self,
+        path: String,
+        cluster: Option<&str>,
+        definition: &str,
+    ) -> Option<Site<'a>> {
+        let cluster = self.cluster(&path, cluster);
         let found = self.definition(definition);
         if found.is_none() {
             let families: Vec<&str> = self
@@ -123,30 +140,6 @@ impl<'a> Resolver<'a> {
     }
 
     fn run_call(&mut self, site: &Site<'a>, run: &RunTask) -> Option<Call> {
-        let providers = provider_names(run);
-        if let Err(error) = run.validate(site.definition, &self.view(site, &providers)) {
-            self.api_problem(&site.path, error);
-            return None;
-        }
-        if run.launch_type == Some(LaunchType::Fargate) {
-            self.problem(
-                &format!("{}.launchType", site.path),
-                "only EC2 and EXTERNAL are simulated",
-            );
-            return None;
-        }
-        if run
-            .capacity_provider_strategy
-            .as_ref()
-            .is_some_and(|items| !items.is_empty())
-        {
-            self.problem(
-                &format!("{}.capacityProviderStrategy", site.path),
-                "capacity providers are not simulated yet",
-            )
-            .help = Some("give launchType: EC2, or neither".to_owned());
-            return None;
-        }
         let template = self.run_template(site, run, &RowRequest::default());
         Some(Call::RunTask {
             template: template
@@ -157,14 +150,29 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The cluster of a site as the rules on calls look at it. Providers are not simulated yet, so
-    /// those that a call names pass as the cluster's until they are refused.
-    fn view<'v>(&self, site: &Site<'_>, providers: &'v [String]) -> ClusterView<'v> {
-        let written = &self.scenario.clusters[site.cluster.index()];
+    /// Names of the capacity providers of a cluster.
+    pub(super) fn provider_names(&self, cluster: ClusterId) -> Vec<String> {
+        let providers = &self.scenario.clusters[cluster.index()].capacity_providers;
+        providers.iter().map(|it| it.name.clone()).collect()
+    }
+
+    /// A cluster as the rules on calls look at it. A group that may grow counts as instances, for
+    /// they may be there when the call is made.
+    pub(super) fn view<'v>(&self, cluster: ClusterId, providers: &'v [String]) -> ClusterView<'v>
+    where
+        'a: 'v,
+    {
+        let written = &self.scenario.clusters[cluster.index()];
+        let mut groups = written
+            .capacity_providers
+            .iter()
+            .filter_map(|provider| provider.auto_scaling_group.as_ref());
         ClusterView {
             capacity_providers: providers,
-            has_instances: !written.container_instances.is_empty(),
-            ..ClusterView::default()
+            default_strategy: &written.default_capacity_provider_strategy,
+            has_instances: !written.container_instances.is_empty()
+                || groups.any(|group| group.max_size > 0),
+            fargate_sizes: self.scenario.assumptions.fargate_sizes,
         }
     }
 
@@ -191,33 +199,83 @@ impl<'a> Resolver<'a> {
         if let Some(group) = &row.group {
             run.group = Some(group.clone());
         }
-        run.validate(site.definition, &self.view(site, &[]))?;
-        let strategies = run
-            .placement_strategy
-            .iter()
-            .flatten()
-            .map(|strategy| strategy.rule());
-        let mut strategies: Vec<StrategyRule> = strategies.collect::<Result<_, _>>()?;
-        // Without a strategy RunTask places at random. Source: ECS developer guide, scheduling tasks.
-        if strategies.is_empty() || self.scenario.assumptions.ties == Ties::Random {
-            strategies.push(StrategyRule::Random);
-        }
+        let providers = self.provider_names(site.cluster);
+        let view = self.view(site.cluster, &providers);
+        run.validate(site.definition, &view)?;
         let constraints = site.definition.placement_constraints.iter().flatten();
-        let constraints = constraints
-            .chain(run.placement_constraints.iter().flatten())
-            .map(|constraint| constraint.rule());
-        let rules = Rules {
-            pool: if run.launch_type == Some(LaunchType::External) {
-                Pool::External
-            } else {
-                Pool::Ec2
-            },
-            required: required_attributes(site.definition),
-            subnets: self.subnets(run.network_configuration.as_ref())?,
-            constraints: constraints.collect::<Result<_, _>>()?,
-            strategies,
+        let destination = Destination {
+            launch: run.launch(&view),
+            ec2: self.ec2_pool(),
+            constraints: constraints
+                .chain(run.placement_constraints.iter().flatten())
+                .collect(),
+            // Without a strategy RunTask places at random. Source: ECS developer guide, scheduling tasks.
+            strategies: self.chain(&run.placement_strategy, &[])?,
+            network: run.network_configuration.as_ref(),
         };
-        self.template(site, run.group.as_deref(), run.overrides.as_ref(), rules)
+        let template = self.template(
+            site,
+            run.group.as_deref(),
+            run.overrides.as_ref(),
+            &destination,
+        )?;
+        self.world.templates[template].started_by = run.started_by;
+        Ok(template)
+    }
+
+    /// The template of the tasks of a service that [`CreateService::validate`] takes.
+    pub(super) fn service_template(
+        &mut self,
+        site: &Site<'_>,
+        service: &CreateService,
+    ) -> Result<TemplateId, ApiError> {
+        let providers = self.provider_names(site.cluster);
+        let view = self.view(site.cluster, &providers);
+        // Source: ECS developer guide, "Replica scheduling strategy". A DAEMON chooses no instance.
+        let usual = [
+            StrategyRule::SpreadAttribute("ecs.availability-zone".to_owned()),
+            StrategyRule::SpreadInstance,
+        ];
+        let usual = match service.scheduling_strategy() {
+            SchedulingStrategy::Replica if !service.launch(&view).is_fargate() => &usual[..],
+            _ => &[],
+        };
+        let constraints = site.definition.placement_constraints.iter().flatten();
+        let destination = Destination {
+            launch: service.launch(&view),
+            ec2: self.ec2_pool(),
+            constraints: constraints
+                .chain(service.placement_constraints.iter().flatten())
+                .collect(),
+            strategies: self.chain(&service.placement_strategy, usual)?,
+            network: service.network_configuration.as_ref(),
+        };
+        let group = format!("service:{}", service.service_name);
+        self.template(site, Some(&group), None, &destination)
+    }
+
+    /// The rules of a strategy, or else the `usual` ones; never none.
+    fn chain(
+        &self,
+        written: &Option<Vec<PlacementStrategy>>,
+        usual: &[StrategyRule],
+    ) -> Result<Vec<StrategyRule>, ApiError> {
+        let rules = written.iter().flatten().map(|strategy| strategy.rule());
+        let mut rules: Vec<StrategyRule> = rules.collect::<Result<_, _>>()?;
+        if rules.is_empty() {
+            rules = usual.to_vec();
+        }
+        if rules.is_empty() || self.scenario.assumptions.ties == Ties::Random {
+            rules.push(StrategyRule::Random);
+        }
+        Ok(rules)
+    }
+
+    const fn ec2_pool(&self) -> Pool {
+        match self.scenario.assumptions.ec2_launch_type {
+            Ec2LaunchType::AllInstances => Pool::Ec2,
+            Ec2LaunchType::OutsideProviders => Pool::Ec2OutsideProviders,
+        }
     }
 
     pub(super) fn start_task(
@@ -243,28 +301,22 @@ impl<'a> Resolver<'a> {
             .iter()
             .flatten()
             .filter(|_| checked);
-        let made = || -> Result<Rules, ApiError> {
-            Ok(Rules {
-                pool: Pool::Ec2,
-                required: required_attributes(site.definition),
-                subnets: self.subnets(start.network_configuration.as_ref())?,
-                constraints: constraints
-                    .map(|constraint| constraint.rule())
-                    .collect::<Result<Vec<Constraint>, _>>()?,
-                strategies: vec![StrategyRule::Random],
-            })
+        let destination = Destination {
+            launch: api::Launch::Type(LaunchType::Ec2),
+            // The caller may name any instance.
+            ec2: Pool::Ec2,
+            constraints: constraints.collect(),
+            strategies: vec![StrategyRule::Random],
+            network: start.network_configuration.as_ref(),
         };
-        let template = made().and_then(|rules| {
-            self.template(
-                site,
-                start.group.as_deref(),
-                start.overrides.as_ref(),
-                rules,
-            )
-        });
+        let overrides = start.overrides.as_ref();
+        let template = self.template(site, start.group.as_deref(), overrides, &destination);
         let template = template
             .map_err(|error| self.api_problem(&site.path, error))
             .ok()?;
+        self.world.templates[template]
+            .started_by
+            .clone_from(&start.started_by);
         let known = &self.instances[site.cluster.index()];
         let targets = start.container_instances.iter().map(|name| {
             let short = name.rsplit('/').next().unwrap_or(name);
@@ -284,40 +336,110 @@ impl<'a> Resolver<'a> {
         site: &Site<'_>,
         group: Option<&str>,
         overrides: Option<&TaskOverride>,
-        rules: Rules,
+        destination: &Destination<'_>,
     ) -> Result<TemplateId, ApiError> {
-        let demand = site.definition.demand(overrides, Host::Instance)?;
+        let assumptions = &self.scenario.assumptions;
+        let host = destination.launch.host(assumptions.fargate_sizes);
+        let task = site.definition.with_overrides(overrides, host)?;
+        let demand = site.definition.demand(overrides, host)?;
+        let fargate = destination.launch.is_fargate();
+        let constraints = destination.constraints.iter().map(|it| it.rule());
+        let constraints: Vec<Constraint> = constraints.collect::<Result<_, _>>()?;
+        let distinct_instance = constraints.contains(&Constraint::DistinctInstance);
+        let rules = Rules {
+            pool: destination.ec2,
+            required: if fargate {
+                Vec::new()
+            } else {
+                required_attributes(site.definition, assumptions.capabilities)
+            },
+            subnets: self.subnets(destination.network)?,
+            constraints,
+            strategies: destination.strategies.clone(),
+        };
+        if let Some(subnets) = rules.subnets.as_ref().filter(|_| fargate) {
+            for zone in &subnets.zones {
+                if !self.world.zones.contains(zone) {
+                    self.world.zones.push(zone.clone());
+                }
+            }
+        }
+        let launches = self.launches(site.cluster, destination.launch, &rules);
         let group = group.map_or_else(
             || format!("family:{}", site.definition.family),
             str::to_owned,
         );
         let group = self.world.clusters[site.cluster].group(&group);
-        let known = self
-            .world
-            .rules
-            .iter()
-            .find(|(_, known)| **known == rules)
-            .map(|(id, _)| id);
-        let rules: RulesId = known.unwrap_or_else(|| self.world.rules.push(rules));
         Ok(self.world.templates.push(Template {
             cluster: site.cluster,
             task_definition: site.definition_name.clone(),
             group,
             demand,
-            launches: vec![Launch {
-                on: match self.world.rules[rules].pool {
-                    Pool::External => LaunchOn::External,
-                    _ => LaunchOn::Ec2,
-                },
-                base: 0,
-                weight: 1,
-                rules,
-            }],
+            launches,
             network_interface: site.definition.network_mode() == NetworkMode::Awsvpc,
-            size: (None, None),
+            size: (
+                task.cpu.as_ref().map(|size| size.units()),
+                task.memory.as_ref().map(|size| size.mib()),
+            ),
             started_by: None,
-            distinct_instance: false,
+            distinct_instance,
         }))
+    }
+
+    /// What runs the tasks, each with `rules` for its own pool. A provider that is broken, which has
+    /// been told, is left out.
+    fn launches(
+        &mut self,
+        cluster: ClusterId,
+        launch: api::Launch<'_>,
+        rules: &Rules,
+    ) -> Vec<Launch> {
+        let items = match launch {
+            api::Launch::Providers(items) => items,
+            api::Launch::Type(launch_type) => {
+                let (on, pool) = match launch_type {
+                    LaunchType::External => (LaunchOn::External, Pool::External),
+                    // No instance is looked at, so any pool will do.
+                    LaunchType::Fargate => (LaunchOn::Fargate, Pool::Ec2),
+                    LaunchType::Ec2 | LaunchType::ManagedInstances => (LaunchOn::Ec2, rules.pool),
+                };
+                let rules = self.rules_in(pool, rules);
+                return vec![Launch {
+                    on,
+                    base: 0,
+                    weight: 1,
+                    rules,
+                }];
+            }
+        };
+        let number = |value: Option<i64>| u32::try_from(value.unwrap_or(0)).unwrap_or(0);
+        let mut launches = Vec::new();
+        for item in items {
+            let provider = self.providers[cluster.index()].get(&item.capacity_provider);
+            let Some(provider) = provider.copied() else {
+                continue;
+            };
+            launches.push(Launch {
+                on: LaunchOn::Provider(provider),
+                base: number(item.base),
+                weight: number(item.weight),
+                rules: self.rules_in(Pool::Provider(provider), rules),
+            });
+        }
+        launches
+    }
+
+    /// These rules for a pool; those that are there already are shared.
+    fn rules_in(&mut self, pool: Pool, rules: &Rules) -> RulesId {
+        let rules = Rules {
+            pool,
+            ..rules.clone()
+        };
+        let known = self.world.rules.iter().find(|(_, known)| **known == rules);
+        match known {
+            Some((id, _)) => id,
+            None => self.world.rules.push(rules),
+        }
     }
 
     /// Zones and VPC of the subnets that the scenario describes; nothing when it describes none.
@@ -325,11 +447,10 @@ impl<'a> Resolver<'a> {
         let Some(awsvpc) = network.and_then(|network| network.awsvpc_configuration.as_ref()) else {
             return Ok(None);
         };
-        let described = self
-            .scenario
-            .subnets
-            .iter()
-            .filter(|subnet| awsvpc.subnets.contains(&subnet.subnet_id));
+        let described = awsvpc.subnets.iter().filter_map(|id| {
+            let mut subnets = self.scenario.subnets.iter();
+            subnets.find(|subnet| subnet.subnet_id == *id)
+        });
         let described: Vec<&file::Subnet> = described.collect();
         if described.is_empty() {
             return Ok(None);
@@ -379,19 +500,18 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Names of the capacity providers that a call names.
-fn provider_names(run: &RunTask) -> Vec<String> {
-    let items = run.capacity_provider_strategy.iter().flatten();
-    items.map(|item| item.capacity_provider.clone()).collect()
-}
-
-/// The attributes that a definition needs, capabilities of the agent left out: agents are taken to
-/// have all of them. A described task definition lists them all.
-fn required_attributes(definition: &TaskDefinition) -> Vec<RequiredAttribute> {
+/// The attributes that a definition needs. Capabilities of the agent are left out unless they are
+/// checked: a described task definition lists them all, and few instances of a scenario do.
+fn required_attributes(
+    definition: &TaskDefinition,
+    capabilities: Capabilities,
+) -> Vec<RequiredAttribute> {
     let mut required = definition.required_attributes();
     required.retain(|attribute| {
         let name = attribute.name.as_str();
-        !name.starts_with("com.amazonaws.ecs.capability.") && !name.starts_with("ecs.capability.")
+        capabilities == Capabilities::Checked
+            || !name.starts_with("com.amazonaws.ecs.capability.")
+                && !name.starts_with("ecs.capability.")
     });
     required
 }

@@ -1,6 +1,6 @@
 //! Callers: their arrivals, the containers of their tasks, what they do after a refusal.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Resolver, Site};
@@ -10,7 +10,7 @@ use crate::scenario::file;
 use crate::scenario::problem::{Problem, quoted};
 use crate::time::SimDuration;
 use crate::workload::trace::RowRequest;
-use crate::workload::{Arrivals, OnFailure, Submission, Workload, arrival, trace};
+use crate::workload::{Arrivals, Container, OnFailure, Submission, Workload, arrival, trace};
 
 impl<'a> Resolver<'a> {
     pub(super) fn workloads(&mut self) -> Arena<crate::model::arena::WorkloadId, Workload> {
@@ -57,6 +57,27 @@ impl<'a> Resolver<'a> {
             on_failure,
         };
         (self.problems.len() == before).then_some(workload)
+    }
+
+    /// The containers of a service's tasks. They need no duration, as under a trace without rows.
+    pub(super) fn service_containers(
+        &mut self,
+        path: &str,
+        written: &BTreeMap<String, file::Container>,
+        site: Option<&Site<'a>>,
+    ) -> Vec<Container> {
+        let caller = file::Workload {
+            name: String::new(),
+            run_task: None,
+            start_task: None,
+            arrivals: arrival::Arrivals::Trace {
+                file: String::new(),
+            },
+            containers: written.clone(),
+            on_failure: None,
+        };
+        let none = Arrivals::Trace(Arc::new([]));
+        self.containers(path, &caller, site, Some(&none))
     }
 
     fn on_failure(&mut self, path: &str, written: Option<&file::OnFailure>) -> OnFailure {
