@@ -194,7 +194,7 @@ impl Services {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plan::World;
+    use crate::engine::task::{Stop, StopCode};
     use crate::placement::constraint::Reason;
 
     #[test]
@@ -206,6 +206,56 @@ mod tests {
             assert!(digits.len() == 19 && digits.bytes().all(|digit| digit.is_ascii_digit()));
         }
         assert!(ids[0] != ids[1] && ids[0] != ids[2] && ids[1] != ids[2]);
+    }
+
+    /// A task that runs on an instance with an EC2 id, and the world it lives in.
+    fn running_task() -> (World, Task) {
+        let text = "
+name: one
+horizon: 1s
+clusters: [{containerInstances: [{instanceType: m5.large}]}]
+taskDefinitions: [{family: job, containerDefinitions: [{name: job, cpu: 512, memory: 1024}]}]
+workloads:
+  - name: jobs
+    runTask: {taskDefinition: job}
+    arrivals: {process: at, times: [0s]}
+    containers: {job: {duration: {distribution: constant, value: 1h}}}
+";
+        let loaded = crate::scenario::load_text("one.yaml", text, std::path::Path::new(""))
+            .expect("the scenario loads");
+        let mut outcome = crate::engine::run(loaded.plan, &mut crate::metrics::Metrics::new());
+        let task = outcome.live.remove(0);
+        (outcome.world, task)
+    }
+
+    #[test]
+    fn tasks_stop_for_the_reasons_that_ecs_gives() {
+        let (world, mut task) = running_task();
+        assert_eq!(stopped_reason(&task, &world), "");
+        task.deployment = 3;
+        let id = deployment_id(task.workload, 3);
+        let mut check = |reason, text: &str| {
+            let code = StopCode::UserInitiated;
+            task.stop = Some(Stop { code, reason });
+            assert_eq!(stopped_reason(&task, &world), text);
+        };
+        check(
+            StopReason::HostTerminated,
+            "Host EC2 (instance i-00000000000000001) terminated.",
+        );
+        check(
+            StopReason::Scaling,
+            &format!("Scaling activity initiated by (deployment {id})"),
+        );
+        check(
+            StopReason::NoRoom(Reason::Cpu),
+            "TaskFailedToStart: RESOURCE:CPU",
+        );
+        check(
+            StopReason::NoRoom(Reason::MemberOf),
+            "TaskFailedToStart: MemberOf placement constraint unsatisfied",
+        );
+        check(StopReason::Spot, "Your Spot Task was interrupted.");
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn reservations(input: &Utilization, bins: &Bins) -> Vec<Line> {
     let line = |(provider, color): (&ProviderUse, RGBColor)| Line {
         name: match input.providers.len() {
             1 => "reservation".to_owned(),
-            _ => provider.name.clone(),
+            _ => format!("reservation {}", provider.name),
         },
         color,
         means: bins.means(|bin| *provider.reservation.get(bin)?),
@@ -288,7 +288,7 @@ fn line_panel(
             picture.area(band.outline(), tint(first.color));
         }
     }
-    let most = if panel.bottom - panel.top >= 90 { 4 } else { 2 };
+    let most = if panel.bottom - panel.top >= 90 { 4 } else { 3 };
     let y_ticks = count_ticks(panel.y, most);
     panel.grid(picture, x_ticks, &y_ticks);
     panel.y_axis(picture, &y_ticks, title);
