@@ -17,6 +17,7 @@
 
 mod actions;
 mod agents;
+mod berths;
 pub mod calendar;
 mod calls;
 pub mod event;
@@ -41,6 +42,7 @@ use crate::rng::Streams;
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Submission, Submissions};
 use agents::Agent;
+use berths::Berths;
 use calendar::Calendar;
 pub use calls::PendingCall;
 use event::{Event, Ref};
@@ -276,7 +278,7 @@ struct Engine<'r, R> {
     calendar: Calendar<Event>,
     tasks: Slots<Task>,
     /// Tasks of each instance that have not stopped.
-    aboard: Arena<ClusterId, Vec<Vec<Ref>>>,
+    aboard: Arena<ClusterId, Vec<Berths>>,
     /// Agents with something to wait for.
     agents: FxHashMap<(ClusterId, InstanceId), Agent>,
     /// Tasks that wait for capacity of each provider.
@@ -338,7 +340,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
                 .map(|_| Index::new(world.rules.items()))
                 .collect(),
             aboard: clusters()
-                .map(|(_, cluster)| vec![Vec::new(); cluster.instances().len()])
+                .map(|(_, cluster)| vec![Berths::default(); cluster.instances().len()])
                 .collect(),
             lines: world.providers.iter().map(|_| Line::default()).collect(),
             waiting: clusters().map(|_| 0).collect(),

@@ -5,6 +5,7 @@
 //! cannot be mixed up. Intervals are half-open: what happens at `t` is no longer part of `[s, t)`.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, Sub};
 
 /// Microseconds in a second.
@@ -12,73 +13,103 @@ pub const MICROS_PER_SEC: u64 = 1_000_000;
 
 /// A moment of simulated time, in microseconds since the start of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SimTime(u64);
+pub struct SimTime(Micros);
 
 /// A span of simulated time, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SimDuration(u64);
+pub struct SimDuration(Micros);
+
+/// Microseconds plus one, so that an `Option` of a moment or a span takes no more room than itself:
+/// a task has many of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Micros(NonZeroU64);
+
+impl Micros {
+    const fn new(micros: u64) -> Self {
+        match NonZeroU64::new(micros.saturating_add(1)) {
+            Some(word) => Micros(word),
+            None => unreachable!(),
+        }
+    }
+
+    const fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+impl Default for Micros {
+    fn default() -> Self {
+        Micros::new(0)
+    }
+}
+
+impl fmt::Debug for Micros {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.get(), out)
+    }
+}
 
 impl SimTime {
     /// The start of the run.
-    pub const ZERO: SimTime = SimTime(0);
+    pub const ZERO: SimTime = SimTime(Micros::new(0));
     /// The last moment there is: about 584,000 years after the start.
-    pub const MAX: SimTime = SimTime(u64::MAX);
+    pub const MAX: SimTime = SimTime(Micros::new(u64::MAX));
 
     /// The moment `micros` microseconds after the start.
     pub const fn from_micros(micros: u64) -> Self {
-        SimTime(micros)
+        SimTime(Micros::new(micros))
     }
 
     /// Microseconds since the start.
     pub const fn micros(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// Seconds since the start, for output only.
     pub fn secs(self) -> f64 {
-        self.0 as f64 / MICROS_PER_SEC as f64
+        self.micros() as f64 / MICROS_PER_SEC as f64
     }
 
     /// The span from `earlier` to here; nothing when `earlier` is not earlier.
     pub const fn since(self, earlier: SimTime) -> SimDuration {
-        SimDuration(self.0.saturating_sub(earlier.0))
+        SimDuration(Micros::new(self.micros().saturating_sub(earlier.micros())))
     }
 }
 
 impl SimDuration {
     /// No time at all.
-    pub const ZERO: SimDuration = SimDuration(0);
+    pub const ZERO: SimDuration = SimDuration(Micros::new(0));
 
     /// A span of `micros` microseconds.
     pub const fn from_micros(micros: u64) -> Self {
-        SimDuration(micros)
+        SimDuration(Micros::new(micros))
     }
 
     /// A span of whole seconds.
     pub const fn from_secs(secs: u64) -> Self {
-        SimDuration(secs.saturating_mul(MICROS_PER_SEC))
+        SimDuration(Micros::new(secs.saturating_mul(MICROS_PER_SEC)))
     }
 
     /// The span nearest to `secs` seconds. Negative and NaN give zero; what is too long gives the
     /// longest span, a quarter of [`SimTime::MAX`], so that adding two never overflows.
     pub fn from_secs_f64(secs: f64) -> Self {
         let micros = (secs * MICROS_PER_SEC as f64).round();
-        SimDuration((micros as u64).min(u64::MAX / 4))
+        SimDuration(Micros::new((micros as u64).min(u64::MAX / 4)))
     }
 
     /// Microseconds in this span.
     pub const fn micros(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// What is left of this span after another; nothing when that is longer.
     pub const fn minus(self, other: SimDuration) -> SimDuration {
-        SimDuration(self.0.saturating_sub(other.0))
+        SimDuration(Micros::new(self.micros().saturating_sub(other.micros())))
     }
 
     /// Seconds in this span, for output only.
     pub fn secs(self) -> f64 {
-        self.0 as f64 / MICROS_PER_SEC as f64
+        self.micros() as f64 / MICROS_PER_SEC as f64
     }
 }
 
@@ -86,7 +117,7 @@ impl Add<SimDuration> for SimTime {
     type Output = SimTime;
     /// Saturates at [`SimTime::MAX`], which no run reaches.
     fn add(self, span: SimDuration) -> SimTime {
-        SimTime(self.0.saturating_add(span.0))
+        SimTime(Micros::new(self.micros().saturating_add(span.micros())))
     }
 }
 
@@ -102,14 +133,14 @@ impl Sub for SimTime {
     /// When `earlier` is later than `self`: simulated time never goes back.
     fn sub(self, earlier: SimTime) -> SimDuration {
         assert!(earlier <= self, "time goes back from {earlier} to {self}");
-        SimDuration(self.0 - earlier.0)
+        SimDuration(Micros::new(self.micros() - earlier.micros()))
     }
 }
 
 impl Add for SimDuration {
     type Output = SimDuration;
     fn add(self, other: SimDuration) -> SimDuration {
-        SimDuration(self.0.saturating_add(other.0))
+        SimDuration(Micros::new(self.micros().saturating_add(other.micros())))
     }
 }
 
@@ -125,13 +156,13 @@ fn write_secs(micros: u64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 impl fmt::Display for SimTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_secs(self.0, out)
+        write_secs(self.micros(), out)
     }
 }
 
 impl fmt::Display for SimDuration {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_secs(self.0, out)
+        write_secs(self.micros(), out)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use rand_distr::{Distribution, Exp};
 
+use super::berths::Berths;
 use super::event::{Event, Ref};
 use super::plan::InstanceDeed;
 use super::task::{Stop, StopCode, StopReason};
@@ -60,7 +61,7 @@ impl<R: Recorder> Engine<'_, R> {
         description.registered_at = description.registered_at.saturating_add(elapsed);
         let provider = description.provider;
         let id = self.world.clusters[cluster].register(description, InstanceStatus::Active, true);
-        self.aboard[cluster].push(Vec::new());
+        self.aboard[cluster].push(Berths::default());
         self.hopeless = 0;
         self.instance_changed(cluster, id, InstanceChange::Registered);
         if let Some(provider) = provider {
@@ -214,7 +215,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// All tasks of an instance stop at once, oldest first.
     fn lose_all(&mut self, cluster: ClusterId, id: InstanceId, stop: Stop) {
-        let mut lost = self.aboard[cluster][id.index()].clone();
+        let mut lost: Vec<Ref> = self.aboard[cluster][id.index()].iter().collect();
         lost.sort_by_key(|at| self.tasks.get(*at).map(|task| task.number));
         // Tasks that have not begun go first, so that none begins because another went.
         lost.sort_by_key(|at| {

@@ -165,9 +165,7 @@ impl<R: Recorder> Engine<'_, R> {
         if let Host::Instance(id) = host {
             let cluster = &mut self.world.clusters[template.cluster];
             task.gpus = cluster.place(id, &template.demand, template.group);
-            let aboard = &mut self.aboard[template.cluster][id.index()];
-            task.seat = aboard.len() as u32;
-            aboard.push(at);
+            task.seat = self.aboard[template.cluster][id.index()].take(at);
         }
         task.host = Some(host);
         task.times.placed = Some(self.now);
@@ -511,12 +509,7 @@ impl<R: Recorder> Engine<'_, R> {
                 task.gpus,
                 Part::Interface,
             );
-            let aboard = &mut self.aboard[cluster][id.index()];
-            aboard.swap_remove(task.seat as usize);
-            if let Some(moved) = aboard.get(task.seat as usize) {
-                let moved = self.tasks.get_mut(*moved).expect("tasks aboard live");
-                moved.seat = task.seat;
-            }
+            self.aboard[cluster][id.index()].leave(task.seat);
         }
         self.hopeless = 0;
         self.recorder

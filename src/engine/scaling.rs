@@ -151,7 +151,7 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn is_empty(&self, cluster: ClusterId, id: InstanceId) -> bool {
         let mut tasks = self.aboard[cluster][id.index()]
             .iter()
-            .filter_map(|at| self.tasks.get(*at));
+            .filter_map(|at| self.tasks.get(at));
         !tasks.any(|task| {
             let launch = &self.world.templates[task.template].launches[usize::from(task.launch)];
             let by_provider = matches!(launch.on, LaunchOn::Provider(_));

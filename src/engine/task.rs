@@ -277,3 +277,14 @@ impl Task {
         self.times.started.map(|at| at - self.times.requested)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run holds as many tasks as run at once, and looks at each from far apart in memory.
+    #[test]
+    fn a_task_is_small() {
+        assert!(size_of::<Task>() <= 272, "{} bytes", size_of::<Task>());
+    }
+}

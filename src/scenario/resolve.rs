@@ -176,6 +176,10 @@ impl<'a> Resolver<'a> {
         {
             self.problem("horizon", "0s is not above 0s");
         }
+        // A service that asked again at once would never let time pass.
+        if self.scenario.assumptions.service_retry.span() == SimDuration::ZERO {
+            self.problem("assumptions.serviceRetry", "0s is not above 0s");
+        }
         let (Some(warm_up), Some(horizon)) = (self.scenario.warm_up, self.scenario.horizon) else {
             return;
         };

@@ -253,15 +253,16 @@ fn what_a_call_says_of_its_tasks() {
 
 #[test]
 fn capabilities_count_when_they_are_checked() {
-    let definition = "{name: app, cpu: 256, memory: 512, logConfiguration: {logDriver: awslogs}}";
-    let text = EVERYTHING.replace("{name: app, cpu: 256, memory: 512}", definition);
+    let attributes =
+        "family: web\n    requiresAttributes: [{name: com.amazonaws.ecs.capability.task-iam-role}]";
+    let text = EVERYTHING.replace("family: web", attributes);
     let required = |reading: &str| {
         let loaded = load(&text.replace("capabilities: ignored", reading));
         let rules = template(&loaded, 0).rules();
         loaded.plan.world.rules[rules].required.len()
     };
     assert_eq!(required("capabilities: ignored"), 0);
-    assert!(required("capabilities: checked") > 0);
+    assert_eq!(required("capabilities: checked"), 1);
 }
 
 #[test]

@@ -37,6 +37,9 @@ use tempfile::TempDir;
 
 const BASE: &str = include_str!("bad_input/base.yaml");
 
+/// A sound scenario with one of each key that has to do with capacity, services and actions.
+const EVERYTHING: &str = include_str!("bad_input/everything.yaml");
+
 /// A case of a file: what is wrong, and the lines that make it so.
 struct Case<'a> {
     input: Vec<&'a str>,
@@ -168,7 +171,9 @@ fn compare(path: &Path, text: &str, today: &str) {
 
 #[test]
 fn the_base_is_sound() {
-    assert!(scenario::load_text("base.yaml", BASE, Path::new("")).is_ok());
+    for text in [BASE, EVERYTHING] {
+        assert!(scenario::load_text("base.yaml", text, Path::new("")).is_ok());
+    }
 }
 
 #[test]
@@ -194,6 +199,21 @@ fn workloads() {
 #[test]
 fn containers() {
     check("containers.txt");
+}
+
+#[test]
+fn capacity() {
+    check("capacity.txt");
+}
+
+#[test]
+fn services() {
+    check("services.txt");
+}
+
+#[test]
+fn actions() {
+    check("actions.txt");
 }
 
 #[test]
@@ -327,8 +347,8 @@ impl Change {
     }
 }
 
-/// The quickstart with a few lines, bytes of its lines, or digits changed.
-fn garbled() -> impl Strategy<Value = String> {
+/// A scenario with a few lines, bytes of its lines, or digits changed.
+fn garbled(text: &'static str) -> impl Strategy<Value = String> {
     let change = || {
         (0..4u8, any::<Index>(), any::<Index>()).prop_map(|(kind, first, second)| Change {
             kind,
@@ -343,7 +363,7 @@ fn garbled() -> impl Strategy<Value = String> {
     let in_lines = prop::collection::vec(in_line, 0..2);
     let digits = prop::collection::vec((any::<Index>(), "[0-9]{0,2}"), 0..4);
     (lines, in_lines, digits).prop_map(|(lines, in_lines, digits)| {
-        let written = QUICKSTART.lines().filter(|line| !line.starts_with('#'));
+        let written = text.lines().filter(|line| !line.starts_with('#'));
         let mut text: Vec<Vec<u8>> = written.map(|line| format!("{line}\n").into()).collect();
         for change in &lines {
             change.apply(&mut text, b"\n".to_vec());
@@ -392,14 +412,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn garbled_scenarios_never_panic(text in garbled()) {
+    fn garbled_scenarios_never_panic(text in prop_oneof![garbled(QUICKSTART), garbled(EVERYTHING)]) {
         if let Err(problems) = scenario::load_text("quickstart.yaml", &text, Path::new("")) {
             prop_assert!(!problems.as_slice().is_empty());
         }
     }
 
     #[test]
-    fn garbled_scenarios_that_load_run(text in garbled()) {
+    fn garbled_scenarios_that_load_run(text in garbled(QUICKSTART)) {
         let loaded = scenario::load_text("quickstart.yaml", &text, Path::new(""));
         if let Some(plan) = loaded.ok().and_then(|loaded| small(loaded.plan)) {
             run(plan);

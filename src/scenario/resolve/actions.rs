@@ -69,7 +69,7 @@ impl<'a> Resolver<'a> {
                 file::SettableStatus::Draining => InstanceDeed::Drain,
             };
             let path = at("updateContainerInstancesState");
-            deeds.push(self.to_instances(
+            deeds.push(self.instances_deed(
                 &path,
                 written.cluster.as_deref(),
                 &written.container_instances,
@@ -105,7 +105,7 @@ impl<'a> Resolver<'a> {
             if let Some(written) = written {
                 let cluster = written.cluster.as_deref();
                 let names = &written.container_instances;
-                deeds.push(self.to_instances(&at(verb), cluster, names, what));
+                deeds.push(self.instances_deed(&at(verb), cluster, names, what));
             }
         }
         if let Some(written) = &action.update_service {
@@ -278,7 +278,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn to_instances(
+    fn instances_deed(
         &mut self,
         path: &str,
         cluster: Option<&str>,

@@ -8,8 +8,13 @@ use crate::model::arena::{ClusterId, Id, ProviderId};
 use crate::model::instance::{Description, InstanceStatus};
 use crate::model::provider::{AutoScalingGroup, ManagedScaling, Provider, ProviderKind, WarmPool};
 use crate::scenario::file;
+use crate::scenario::problem::did_you_mean;
 use crate::time::SimDuration;
 use crate::units::Duration;
+
+/// What names of capacity providers are like. Source: ECS API reference, CreateCapacityProvider.
+const NAMES: &str = "a name is used once, begins with none of aws, ecs and fargate, and has letters, \
+                     digits, hyphens and underscores";
 
 impl<'a> Resolver<'a> {
     /// A capacity provider of the cluster with number `cluster`; `earlier` are those with a group.
@@ -71,11 +76,19 @@ impl<'a> Resolver<'a> {
         if let Err(error) = &valid {
             self.api_problem(path, error.clone());
         }
+        let misnamed = valid.as_ref().is_err_and(|error| error.field == "name");
+        if let Some(problem) = self.problems.last_mut().filter(|_| misnamed) {
+            let near = did_you_mean(&written.name, ["FARGATE", "FARGATE_SPOT"]);
+            problem.help = near.or_else(|| Some(NAMES.to_owned()));
+        }
         earlier.push(provider.clone());
         let Some(group) = &written.auto_scaling_group else {
-            self.problem(path, "the capacity provider has no autoScalingGroup")
-                .help =
-                Some("write autoScalingGroup: {instanceTypes: [m5.large], maxSize: 10}".to_owned());
+            if !misnamed {
+                self.problem(path, "the capacity provider has no autoScalingGroup")
+                    .help = Some(
+                    "write autoScalingGroup: {instanceTypes: [m5.large], maxSize: 10}".to_owned(),
+                );
+            }
             return None;
         };
         let path = format!("{path}.autoScalingGroup");
