@@ -24,6 +24,7 @@
 //!
 //! Source: Amazon ECS API reference and service model, version 2014-11-13.
 
+mod capability;
 mod capacity_provider;
 mod container;
 mod containers;

@@ -293,8 +293,6 @@ struct Engine<'r, R> {
     fleet: Fleet,
     services: Vec<ServiceState>,
     service_of: Arena<WorkloadId, Option<u32>>,
-    /// In which order services are looked at.
-    service_order: Vec<u32>,
     any_dirty: bool,
     /// Counts changes of the instances of each cluster.
     membership: Arena<ClusterId, u64>,
@@ -358,7 +356,6 @@ impl<'r, R: Recorder> Engine<'r, R> {
             fleet: Fleet::default(),
             services: Vec::new(),
             service_of: Arena::new(),
-            service_order: Vec::new(),
             any_dirty: false,
             actions_left: plan.actions.len(),
             actions: plan.actions,
@@ -406,6 +403,9 @@ impl<'r, R: Recorder> Engine<'r, R> {
 
     fn run(&mut self) {
         let mut due = Vec::new();
+        // Services are there before anything happens.
+        self.warm_up_until(SimTime::ZERO);
+        self.serve_all();
         while let Some(at) = self.calendar.next_time() {
             // Time ends somewhere: at its last moment everything would happen at once for ever.
             if at >= self.horizon.unwrap_or(SimTime::MAX) {

@@ -222,8 +222,8 @@ impl TaskDefinition {
 
     /// Attributes that an instance must have: those listed, then those of the platform.
     ///
-    /// Windows releases must agree exactly [U-19]. The capabilities that ECS would work out itself
-    /// are not added: all instances are taken to have them.
+    /// Windows releases must agree exactly [U-19]. The capabilities that ECS works out itself are
+    /// [`TaskDefinition::capabilities`].
     pub fn required_attributes(&self) -> Vec<RequiredAttribute> {
         let listed = self.requires_attributes.iter().flatten();
         let mut required: Vec<_> = listed

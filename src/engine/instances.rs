@@ -242,6 +242,17 @@ impl<R: Recorder> Engine<'_, R> {
         };
         self.recorder.record(self.now, occurrence, &self.world);
         self.services_look(cluster);
+        // A daemon is the first to start where tasks can be placed.
+        match change {
+            InstanceChange::Registered | InstanceChange::Activated | InstanceChange::Connected => {
+                self.serve_daemons();
+            }
+            InstanceChange::Draining
+            | InstanceChange::Disconnected
+            | InstanceChange::SpotNotice
+            | InstanceChange::Deregistered
+            | InstanceChange::Terminated => {}
+        }
     }
 
     /// The launches that have not registered, at the end of the run.

@@ -70,6 +70,7 @@ pub(super) struct ServiceState {
 impl<R: Recorder> Engine<'_, R> {
     /// Creates the services of the plan.
     pub(super) fn open_services(&mut self) {
+        self.any_dirty = true;
         for (id, workload) in self.workloads.iter() {
             let Call::CreateService(service) = &workload.call else {
                 self.service_of.push(None);
@@ -100,13 +101,7 @@ impl<R: Recorder> Engine<'_, R> {
                 victims_drawn: 0,
             });
         }
-        // DAEMON services first: what they need is taken ahead of all others.
-        let daemons = |it: &u32| self.services[*it as usize].scheduling != Scheduling::Daemon;
-        let mut order: Vec<u32> = (0..self.services.len() as u32).collect();
-        order.sort_by_key(daemons);
-        self.service_order = order;
         for index in 0..self.services.len() {
-            self.schedule(SimTime::ZERO, Event::ServiceDue(self.services[index].id));
             self.tell(index, ServiceNews::DeploymentStarted);
         }
     }
@@ -261,22 +256,32 @@ impl<R: Recorder> Engine<'_, R> {
         essential.any(|it| it.health_check.is_some())
     }
 
-    /// Looks at every service that has something new. Whether there was one.
+    /// Looks at every service that has something new, DAEMON services first: what they need is taken
+    /// ahead of all others. Whether there was one.
     pub(super) fn serve_services(&mut self) -> bool {
-        if !self.any_dirty {
+        if !std::mem::take(&mut self.any_dirty) {
             return false;
         }
-        self.any_dirty = false;
-        for at in 0..self.service_order.len() {
-            let index = self.service_order[at] as usize;
-            if std::mem::take(&mut self.services[index].is_dirty) {
-                match self.services[index].scheduling {
-                    Scheduling::Replica => self.look_at_replica(index),
-                    Scheduling::Daemon => self.look_at_daemon(index),
-                }
+        self.serve_daemons();
+        for index in 0..self.services.len() {
+            let service = &mut self.services[index];
+            let is_replica = service.scheduling == Scheduling::Replica;
+            if is_replica && std::mem::take(&mut service.is_dirty) {
+                self.look_at_replica(index);
             }
         }
         true
+    }
+
+    /// Looks at the DAEMON services that have something new.
+    pub(super) fn serve_daemons(&mut self) {
+        for index in 0..self.services.len() {
+            let service = &mut self.services[index];
+            let is_daemon = service.scheduling == Scheduling::Daemon;
+            if is_daemon && std::mem::take(&mut service.is_dirty) {
+                self.look_at_daemon(index);
+            }
+        }
     }
 
     fn look_at_replica(&mut self, index: usize) {

@@ -507,12 +507,18 @@ fn required_attributes(
     capabilities: Capabilities,
 ) -> Vec<RequiredAttribute> {
     let mut required = definition.required_attributes();
-    required.retain(|attribute| {
-        let name = attribute.name.as_str();
-        capabilities == Capabilities::Checked
-            || !name.starts_with("com.amazonaws.ecs.capability.")
-                && !name.starts_with("ecs.capability.")
-    });
+    let is_capability = |name: &str| {
+        name.starts_with("com.amazonaws.ecs.capability.") || name.starts_with("ecs.capability.")
+    };
+    if capabilities == Capabilities::Ignored {
+        required.retain(|attribute| !is_capability(&attribute.name));
+        return required;
+    }
+    for name in definition.capabilities() {
+        if required.iter().all(|known| known.name != name) {
+            required.push(RequiredAttribute { name, value: None });
+        }
+    }
     required
 }
 
