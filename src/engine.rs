@@ -148,6 +148,8 @@ pub enum InstanceChange {
     Deregistered,
     /// The machine is gone.
     Terminated,
+    /// A call about it failed, and nothing changed: it was in another status, or had tasks.
+    Refused,
 }
 
 /// State of a capacity provider at a moment.
@@ -193,8 +195,15 @@ pub enum ServiceNews {
     RolledBack,
     /// It has what it wants.
     SteadyState,
-    /// No instance could take a task; the one that came closest, and why not.
-    Unable(Option<(InstanceId, Reason)>),
+    /// A task found no place.
+    Unable {
+        /// The instance that came closest, and why it does not take the task.
+        closest: Option<(InstanceId, Reason)>,
+        /// What stood in the way apart from instances.
+        obstacle: Option<Reason>,
+        /// Whether it was to go to a capacity provider.
+        by_provider: bool,
+    },
     /// Tasks that stop before they run hold up the next ones.
     Throttled,
 }
@@ -234,12 +243,23 @@ pub struct Outcome {
     pub waiting: Vec<Waiting>,
     /// Of each live task that waits in PROVISIONING, by its number: why it finds no place.
     pub provisioning: Vec<(u64, Refusal)>,
-    /// Instances that were launched and had not registered: their provider, and since when.
-    pub starting: Vec<(ProviderId, SimTime)>,
+    /// Instances that were launched and never registered.
+    pub starting: Vec<Start>,
     /// Events handled.
     pub events: u64,
     /// Placement decisions made.
     pub decisions: u64,
+}
+
+/// An instance that was launched and did not register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Whose it is.
+    pub provider: ProviderId,
+    /// Since when.
+    pub launched_at: SimTime,
+    /// When its group gave it up; absent: it still boots.
+    pub cancelled_at: Option<SimTime>,
 }
 
 /// A call that waits at the end.
@@ -288,6 +308,8 @@ struct Engine<'r, R> {
     /// Instances that boot.
     starting: Slots<Launching>,
     groups: Arena<ProviderId, Group>,
+    /// Launches that were given up.
+    cancelled: Vec<Start>,
     /// Providers that have lost an instance in this round.
     short: Vec<ProviderId>,
     fleet: Fleet,
@@ -310,6 +332,13 @@ struct Engine<'r, R> {
     events: u64,
     decisions: u64,
     open_sources: usize,
+    /// Events in the calendar that bring work on; see [`Event::is_work`].
+    work: u64,
+    /// Callers that will ask again at a time of their own.
+    calls_due: u64,
+    /// Counts room that was made apart from instances: on Fargate, in the PROVISIONING limit.
+    vacancies: u64,
+    /// Refusals since anything changed.
     hopeless: u64,
     recorder: &'r mut R,
 }
@@ -352,6 +381,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             agents: FxHashMap::default(),
             starting: Slots::new(),
             groups: Arena::new(),
+            cancelled: Vec::new(),
             short: Vec::new(),
             fleet: Fleet::default(),
             services: Vec::new(),
@@ -368,6 +398,9 @@ impl<'r, R: Recorder> Engine<'r, R> {
             events: 0,
             decisions: 0,
             open_sources: 0,
+            work: 0,
+            calls_due: 0,
+            vacancies: 0,
             hopeless: 0,
             recorder,
         };
@@ -376,6 +409,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             let next = submissions.next();
             if let Some(first) = next {
                 engine.open_sources += 1;
+                engine.work += 1;
                 engine
                     .calendar
                     .schedule(first.at, Event::Arrival(id).class(), Event::Arrival(id));
@@ -389,6 +423,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         }
         for (number, action) in engine.actions.iter().enumerate() {
             let event = Event::Action(number as u32);
+            engine.work += 1;
             engine.calendar.schedule(action.at, event.class(), event);
         }
         engine.open_groups();
@@ -445,6 +480,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
 
     fn handle(&mut self, event: Event) {
         self.events += 1;
+        self.work -= u64::from(event.is_work());
         if self.events.is_multiple_of(1 << 14) {
             self.recorder.progress(self.now, self.events);
         }
@@ -469,6 +505,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             Event::Arrival(workload) => self.arrivals(workload),
             Event::CallDue(call) => self.call_due(call),
             Event::ServiceDue(service) => self.service_looks(service),
+            Event::LaunchGranted => self.launch_granted(),
             Event::Minute => self.minute(),
         }
     }
@@ -490,6 +527,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
     }
 
     fn schedule(&mut self, at: SimTime, event: Event) {
+        self.work += u64::from(event.is_work());
         self.calendar.schedule(at, event.class(), event);
     }
 
@@ -501,15 +539,10 @@ impl<'r, R: Recorder> Engine<'r, R> {
             && self.actions_left == 0
     }
 
-    /// Whether nothing can change any more: no task runs, nobody new will ask, no instance boots, and
-    /// everyone who asks again for ever has been refused since the last change.
+    /// Whether nothing can change any more: all that is to come is the minute of managed scaling,
+    /// faults, and callers who ask again and have all been refused since the last change.
     fn is_stuck(&mut self) -> bool {
-        if !self.tasks.is_empty()
-            || self.open_sources > 0
-            || self.actions_left > 0
-            || !self.starting.is_empty()
-            || self.hopeless < self.calls.len() as u64
-        {
+        if self.work > 0 || self.hopeless < self.calls_due {
             return false;
         }
         // Looked at once in as many refusals as there are callers, so that a refusal costs the same
@@ -523,10 +556,21 @@ impl<'r, R: Recorder> Engine<'r, R> {
         live.sort_by_key(|task| task.number);
         let mut waiting: Vec<PendingCall> = self.calls.iter().cloned().collect();
         waiting.sort_by_key(|call| (call.requested_at, call.workload, call.number));
-        let waiting = waiting.into_iter().map(|call| Waiting {
-            refusal: self.refusal(&call),
-            run_time: self.missing_run_time(&call),
-            call,
+        // Calls that are alike are refused alike.
+        let mut known: Vec<(PendingCall, Refusal)> = Vec::new();
+        let waiting = waiting.into_iter().map(|call| {
+            let alike = known.iter().find(|(other, _)| other.is_like(&call));
+            let refusal = alike.map(|(_, refusal)| refusal.clone());
+            let refusal = refusal.unwrap_or_else(|| {
+                let refusal = self.refusal(&call);
+                known.push((call.clone(), refusal.clone()));
+                refusal
+            });
+            Waiting {
+                refusal,
+                run_time: self.missing_run_time(&call),
+                call,
+            }
         });
         let waiting = waiting.collect();
         Outcome {
@@ -534,7 +578,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             live,
             waiting,
             provisioning: self.why_waiting(),
-            starting: self.still_starting(),
+            starting: self.never_registered(),
             world: self.world,
             events: self.events,
             decisions: self.decisions,

@@ -22,15 +22,19 @@ pub struct Bounds {
     pub smallest: Resources,
     /// The most of each resource over the group's types.
     pub largest: Resources,
+    /// The least and the most memory in MiB that a GPU has.
+    pub gpu_memory: (u32, u32),
     /// Host ports that are taken from the start on some type.
     pub reserved_ports: Vec<HostPort>,
 }
 
 impl Bounds {
-    /// The bounds over the types of a group, each given by what it registers; `None` without types.
-    pub fn of(types: &[Resources], reserved_ports: &[HostPort]) -> Option<Bounds> {
+    /// The bounds over the types of a group, each given by what it registers and the memory in MiB
+    /// of each of its GPUs; `None` without types.
+    pub fn of(types: &[(Resources, u32)], reserved_ports: &[HostPort]) -> Option<Bounds> {
         let each = |pick: fn(u32, u32) -> u32| {
-            types.iter().copied().reduce(|one, other| Resources {
+            let types = types.iter().map(|(registered, _)| *registered);
+            types.reduce(|one, other| Resources {
                 cpu: pick(one.cpu, other.cpu),
                 memory: pick(one.memory, other.memory),
                 gpus: pick(one.gpus, other.gpus),
@@ -40,6 +44,10 @@ impl Bounds {
         Some(Bounds {
             smallest: each(u32::min)?,
             largest: each(u32::max)?,
+            gpu_memory: (
+                types.iter().map(|(_, memory)| *memory).min()?,
+                types.iter().map(|(_, memory)| *memory).max()?,
+            ),
             reserved_ports: reserved_ports.to_vec(),
         })
     }
@@ -47,7 +55,9 @@ impl Bounds {
     /// Whether an empty instance of the smallest type has room for `demand`.
     fn fits(&self, demand: &Demand) -> bool {
         let ports = &demand.ports;
-        self.smallest.fits(&demand.resources)
+        self.smallest.fits(&demand.least())
+            && (demand.shared_gpu_memory == 0
+                || self.smallest.gpus > 0 && self.gpu_memory.0 >= demand.shared_gpu_memory)
             && (ports.is_empty() || self.reserved_ports.len() + ports.len() <= MAX_RESERVED_PORTS)
             && !ports.iter().any(|port| self.reserved_ports.contains(port))
     }
@@ -78,6 +88,12 @@ impl WaitingGroup {
             has.memory.checked_div(takes.memory),
             has.gpus.checked_div(takes.gpus),
             has.enis.checked_div(takes.enis),
+            // All memory of a task that shares a GPU comes from one device.
+            bounds
+                .gpu_memory
+                .1
+                .checked_div(demand.shared_gpu_memory)
+                .map(|tasks| tasks.saturating_mul(has.gpus)),
         ]
         .into_iter()
         .flatten()

@@ -1,6 +1,6 @@
 //! What is done from outside at given times: the verbs of a scenario's `actions`.
 
-use super::event::Ref;
+use super::event::{Event, Ref};
 use super::plan::Deed;
 use super::task::{Host, Stop, StopCode, StopReason};
 use super::{Engine, Recorder};
@@ -36,6 +36,7 @@ impl<R: Recorder> Engine<'_, R> {
                     }
                 }
                 self.service_looks(workload);
+                self.schedule(self.now + lasts, Event::ServiceDue(workload));
             }
             Deed::Instances {
                 cluster,

@@ -16,7 +16,7 @@ use super::lifecycle::Life;
 use super::plan::ResourceRelease;
 use super::task::{Task, TaskState};
 use super::{Engine, Recorder};
-use crate::model::arena::{ClusterId, InstanceId};
+use crate::model::arena::{ClusterId, Id, InstanceId};
 use crate::model::resources::{Demand, Resources};
 
 /// An agent with something to wait for.
@@ -144,6 +144,16 @@ impl<R: Recorder> Engine<'_, R> {
             let (task, demand, need) = needs(at);
             for (left, part) in left.iter_mut().zip(parts(task, demand, need)) {
                 *left += part;
+            }
+        }
+        // The scheduler has debited those too whose interface is being attached; the agent has not.
+        let attaching = self.aboard[place.0][place.1.index()].iter();
+        for at in attaching {
+            let (task, demand, need) = needs(&at);
+            if task.state == TaskState::Provisioning {
+                for (left, part) in left.iter_mut().zip(parts(task, demand, need)) {
+                    *left += part;
+                }
             }
         }
         for at in &agent.lingering {

@@ -38,8 +38,18 @@ pub struct PendingCall {
     deadline: Option<SimTime>,
     /// What stood in the way last time, apart from instances.
     obstacle: Option<Reason>,
+    /// Which of several launches took no more last time, as bits.
+    full: u32,
     /// Version of the cluster when ECS last refused.
     refused_at: u64,
+}
+
+impl PendingCall {
+    /// Whether another call is refused for the same reasons.
+    pub(super) fn is_like(&self, other: &PendingCall) -> bool {
+        (self.template, self.obstacle, self.full) == (other.template, other.obstacle, other.full)
+            && self.targets == other.targets
+    }
 }
 
 impl<R: Recorder> Engine<'_, R> {
@@ -95,6 +105,7 @@ impl<R: Recorder> Engine<'_, R> {
             delay,
             deadline,
             obstacle: None,
+            full: 0,
             refused_at: 0,
         };
         if self.is_repeated(&call) {
@@ -153,6 +164,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A caller asks again, or gives up.
     pub(super) fn call_due(&mut self, at: Ref) {
+        self.calls_due -= 1;
         let Some(mut call) = self.calls.remove(at) else {
             return;
         };
@@ -194,7 +206,7 @@ impl<R: Recorder> Engine<'_, R> {
     /// Source: ECS API reference, RunTask; ECS developer guide, "Task placement".
     fn run_task(&mut self, call: &mut PendingCall) -> bool {
         let had = call.missing;
-        call.obstacle = None;
+        (call.obstacle, call.full) = (None, 0);
         if self.passes_quota(call) {
             call.obstacle = Some(Reason::Quota);
         } else if self.world.templates[call.template].launches.len() == 1 {
@@ -210,13 +222,15 @@ impl<R: Recorder> Engine<'_, R> {
     /// [U-28], and runs them in that order.
     fn run_on_providers(&mut self, call: &mut PendingCall) {
         let shares = shares(&self.world.templates[call.template].launches);
-        let (mut given, mut full) = (vec![0; shares.len()], vec![false; shares.len()]);
+        let mut given = vec![0; shares.len()];
         for _ in 0..call.missing {
             let Some(launch) = strategy::next(&shares, &given) else {
                 return;
             };
             given[launch] += 1;
-            full[launch] = full[launch] || !self.run_one(call, launch as u8);
+            if call.full & (1 << launch) == 0 && !self.run_one(call, launch as u8) {
+                call.full |= 1 << launch;
+            }
         }
     }
 
@@ -332,7 +346,8 @@ impl<R: Recorder> Engine<'_, R> {
             let template = &self.world.templates[call.template];
             let cluster = &self.world.clusters[template.cluster];
             for (launch, option) in template.launches.iter().enumerate() {
-                if self.fargate_launch(option.on).is_none() {
+                let refused = call.full == 0 || call.full & (1 << launch) != 0;
+                if refused && self.fargate_launch(option.on).is_none() {
                     let request = request(&self.world, call.template, launch as u8);
                     refusal.join(&scan::refusal(cluster, &request));
                 }
@@ -402,6 +417,7 @@ impl<R: Recorder> Engine<'_, R> {
             Next::GivenUp => self.give_up(&call),
             Next::RetryAt(at) => {
                 let call = self.calls.insert(call);
+                self.calls_due += 1;
                 self.schedule(at, Event::CallDue(call));
             }
             Next::Queued => {
@@ -484,8 +500,8 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// A number that grows with every change that may make room for a call.
-    fn version(&self, cluster: ClusterId) -> u64 {
-        self.world.clusters[cluster].version() + self.fleet.freed
+    pub(super) fn version(&self, cluster: ClusterId) -> u64 {
+        self.world.clusters[cluster].version() + self.vacancies
     }
 }
 

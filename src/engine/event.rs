@@ -56,6 +56,8 @@ pub enum Event {
     CallDue(Ref),
     /// A service is to be looked at.
     ServiceDue(WorkloadId),
+    /// Fargate grants the next launch.
+    LaunchGranted,
     /// Managed scaling looks at all capacity providers.
     Minute,
 }
@@ -74,6 +76,7 @@ impl Event {
             | Event::InterfaceAttached(_)
             | Event::TaskStarted(_)
             | Event::TaskActivated(_)
+            | Event::LaunchGranted
             | Event::TaskHealth(_) => 1,
             Event::TaskEnds(_)
             | Event::TaskDeactivated(_)
@@ -87,6 +90,35 @@ impl Event {
             | Event::FargateSpotNotice(_) => 2,
             Event::Arrival(_) | Event::CallDue(_) | Event::ServiceDue(_) => 3,
             Event::Minute => 4,
+        }
+    }
+
+    /// Whether it can bring work on that is not done yet. Without a horizon a run ends when only
+    /// others are left: faults, the minute of managed scaling, drains, and callers who ask again.
+    pub const fn is_work(self) -> bool {
+        match self {
+            Event::Minute
+            | Event::WarmInstanceReady(_)
+            | Event::SpotNotice(..)
+            | Event::SpotReclaim(..)
+            | Event::InstanceFails(..)
+            | Event::DrainEnds(..)
+            | Event::FargateSpotNotice(_)
+            | Event::CallDue(_) => false,
+            Event::Action(_)
+            | Event::InstanceReady(_)
+            | Event::InterfaceAttached(_)
+            | Event::TaskStarted(_)
+            | Event::TaskActivated(_)
+            | Event::TaskHealth(_)
+            | Event::TaskEnds(_)
+            | Event::TaskDeactivated(_)
+            | Event::ContainersStopped(_)
+            | Event::InterfaceDetached(_)
+            | Event::PatienceEnds(_)
+            | Event::LaunchGranted
+            | Event::Arrival(_)
+            | Event::ServiceDue(_) => true,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::model::provider::ProviderKind;
 use crate::model::request::LaunchOn;
 use crate::placement::constraint::Reason;
 use crate::rng::Purpose;
-use crate::time::{MICROS_PER_SEC, SimTime};
+use crate::time::{MICROS_PER_SEC, SimDuration, SimTime};
 
 /// What runs on Fargate.
 #[derive(Debug, Default)]
@@ -25,8 +25,8 @@ pub(super) struct Fleet {
     tokens: u64,
     refilled_at: SimTime,
     opened: bool,
-    /// Tasks that have left.
-    pub freed: u64,
+    /// When the next launch is granted that somebody waits for.
+    wakes_at: Option<SimTime>,
 }
 
 impl<R: Recorder> Engine<'_, R> {
@@ -98,8 +98,29 @@ impl<R: Recorder> Engine<'_, R> {
                 self.fleet.tokens = left;
                 true
             }
-            None => false,
+            None => {
+                self.wake_for_token(per_second);
+                false
+            }
         }
+    }
+
+    /// Whoever was refused a launch may ask again when the next one is granted.
+    fn wake_for_token(&mut self, per_second: u32) {
+        if self.fleet.wakes_at.is_some() || per_second == 0 {
+            return;
+        }
+        let missing = MICROS_PER_SEC - self.fleet.tokens;
+        let after = missing.div_ceil(u64::from(per_second)).max(1);
+        let at = self.now + SimDuration::from_micros(after);
+        self.fleet.wakes_at = Some(at);
+        self.schedule(at, Event::LaunchGranted);
+    }
+
+    pub(super) fn launch_granted(&mut self) {
+        self.fleet.wakes_at = None;
+        self.vacancies += 1;
+        self.hopeless = 0;
     }
 
     /// A task takes its place on Fargate.
@@ -131,7 +152,7 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn leave_fargate(&mut self, task: &Task, spot: bool) {
         let demand = &self.world.templates[task.template].demand;
         self.fleet.used[usize::from(spot)] -= u64::from(demand.resources.cpu);
-        self.fleet.freed += 1;
+        self.vacancies += 1;
     }
 
     /// Fargate Spot takes a task's capacity back: SIGTERM at once, and two minutes at most.

@@ -9,11 +9,11 @@ use super::berths::Berths;
 use super::event::{Event, Ref};
 use super::plan::InstanceDeed;
 use super::task::{Stop, StopCode, StopReason};
-use super::{Engine, InstanceChange, Occurrence, Recorder};
-use crate::model::arena::{ClusterId, Id, InstanceId, ProviderId};
+use super::{Engine, InstanceChange, Occurrence, Recorder, Start};
+use crate::model::arena::{ClusterId, Id, InstanceId};
 use crate::model::instance::{Description, InstanceStatus, Purchase};
 use crate::rng::{Purpose, Streams};
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimDuration;
 
 /// An instance that was launched and has not registered yet.
 #[derive(Clone, Debug)]
@@ -91,10 +91,16 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Something happens to an instance from outside.
     pub(super) fn instance_deed(&mut self, cluster: ClusterId, id: InstanceId, what: InstanceDeed) {
+        let status = self.world.clusters[cluster].instances()[id].status;
         if self.is_gone(cluster, id) {
+            // A machine that was lost while its agent was disconnected is still registered.
+            let removed = matches!(what, InstanceDeed::Deregister { .. });
+            if removed && status != InstanceStatus::Inactive {
+                self.world.clusters[cluster].set_status(id, InstanceStatus::Inactive);
+                self.instance_changed(cluster, id, InstanceChange::Deregistered);
+            }
             return;
         }
-        let status = self.world.clusters[cluster].instances()[id].status;
         match what {
             InstanceDeed::Drain if status == InstanceStatus::Active => self.drain(cluster, id),
             InstanceDeed::Activate if status == InstanceStatus::Draining => {
@@ -102,7 +108,9 @@ impl<R: Recorder> Engine<'_, R> {
                 self.instance_changed(cluster, id, InstanceChange::Activated);
             }
             // An instance in any other status is a failure of the call.
-            InstanceDeed::Drain | InstanceDeed::Activate => {}
+            InstanceDeed::Drain | InstanceDeed::Activate => {
+                self.instance_changed(cluster, id, InstanceChange::Refused);
+            }
             InstanceDeed::Deregister { force } => self.deregister(cluster, id, force),
             InstanceDeed::Terminate => self.terminate(cluster, id, HOST_TERMINATED),
             InstanceDeed::Stop => {
@@ -144,10 +152,10 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// DeregisterContainerInstance: without force it fails while tasks run; with it they are
-    /// orphaned, which the books call STOPPED.
+    /// orphaned, which the books call STOPPED. Its Auto Scaling group still has the machine.
     fn deregister(&mut self, cluster: ClusterId, id: InstanceId, force: bool) {
         if !force && !self.aboard[cluster][id.index()].is_empty() {
-            return;
+            return self.instance_changed(cluster, id, InstanceChange::Refused);
         }
         let stop = Stop {
             code: StopCode::UserInitiated,
@@ -156,7 +164,6 @@ impl<R: Recorder> Engine<'_, R> {
         self.world.clusters[cluster].deregister(id, self.now);
         self.lose_all(cluster, id, stop);
         self.instance_changed(cluster, id, InstanceChange::Deregistered);
-        self.instance_left(cluster, id);
     }
 
     pub(super) fn instance_fails(&mut self, cluster: ClusterId, id: InstanceId) {
@@ -205,7 +212,7 @@ impl<R: Recorder> Engine<'_, R> {
     /// disconnected before stays registered.
     pub(super) fn terminate(&mut self, cluster: ClusterId, id: InstanceId, stop: Stop) {
         if self.is_gone(cluster, id) {
-            return;
+            return self.instance_left(cluster, id);
         }
         self.world.clusters[cluster].terminate(id, self.now);
         self.lose_all(cluster, id, stop);
@@ -215,14 +222,10 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// All tasks of an instance stop at once, oldest first.
     fn lose_all(&mut self, cluster: ClusterId, id: InstanceId, stop: Stop) {
+        // What waits for the agent will never begin.
+        self.agents.remove(&(cluster, id));
         let mut lost: Vec<Ref> = self.aboard[cluster][id.index()].iter().collect();
         lost.sort_by_key(|at| self.tasks.get(*at).map(|task| task.number));
-        // Tasks that have not begun go first, so that none begins because another went.
-        lost.sort_by_key(|at| {
-            self.tasks
-                .get(*at)
-                .is_some_and(|it| it.times.begun.is_some())
-        });
         for at in lost {
             self.lose(at, stop);
         }
@@ -251,18 +254,23 @@ impl<R: Recorder> Engine<'_, R> {
             | InstanceChange::Disconnected
             | InstanceChange::SpotNotice
             | InstanceChange::Deregistered
-            | InstanceChange::Terminated => {}
+            | InstanceChange::Terminated
+            | InstanceChange::Refused => {}
         }
     }
 
-    /// The launches that have not registered, at the end of the run.
-    pub(super) fn still_starting(&self) -> Vec<(ProviderId, SimTime)> {
-        let mut found: Vec<_> = self
-            .starting
-            .iter()
-            .filter_map(|it| Some((it.description.provider?, it.description.launched_at)))
-            .collect();
-        found.sort();
+    /// The launches that never registered: cancelled, or still under way at the end of the run.
+    pub(super) fn never_registered(&mut self) -> Vec<Start> {
+        let starting = self.starting.iter().filter_map(|it| {
+            Some(Start {
+                provider: it.description.provider?,
+                launched_at: it.description.launched_at,
+                cancelled_at: None,
+            })
+        });
+        let mut found: Vec<Start> = starting.collect();
+        found.append(&mut self.cancelled);
+        found.sort_by_key(|it| (it.provider, it.launched_at, it.cancelled_at));
         found
     }
 }

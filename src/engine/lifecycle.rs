@@ -6,6 +6,7 @@
 
 use super::calls::request;
 use super::event::{Event, Ref};
+use super::instances::SPOT_NOTICE;
 use super::plan::ResourceRelease;
 use super::task::{
     End, Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
@@ -69,10 +70,13 @@ impl<R: Recorder> Engine<'_, R> {
                 .map(Some)
                 .map_err(Some);
         }
-        if let Some(id) = self.choose(template, launch, wanted.workload, wanted.key) {
+        let provider = self.scaling_provider(template, launch);
+        // Whoever waits for the provider was there before.
+        let queues = provider.is_some_and(|provider| self.is_behind_others(provider));
+        if !queues && let Some(id) = self.choose(template, launch, wanted.workload, wanted.key) {
             return Ok(Some(Host::Instance(id)));
         }
-        if self.scaling_provider(template, launch).is_none() {
+        if provider.is_none() {
             return Err(None);
         }
         match self.waiting_room(self.world.templates[template].cluster) {
@@ -133,6 +137,7 @@ impl<R: Recorder> Engine<'_, R> {
             health: Health::Unknown,
             protected_until: SimTime::ZERO,
             rebalances: false,
+            checked: Health::Unknown,
             was_healthy: false,
             end: life.end,
             seat: 0,
@@ -220,7 +225,12 @@ impl<R: Recorder> Engine<'_, R> {
             (None, None) => {}
         }
         let health = timeline.health;
-        for change in [health.healthy, health.unhealthy].into_iter().flatten() {
+        // What comes last of what may come at the same time tells of both.
+        let checked = health.checked.filter(|at| health.healthy != Some(*at));
+        for change in [health.healthy, health.unhealthy, checked]
+            .into_iter()
+            .flatten()
+        {
             self.schedule(self.now + change, Event::TaskHealth(at));
         }
     }
@@ -281,13 +291,17 @@ impl<R: Recorder> Engine<'_, R> {
             .health;
         let now = self.now.since(begun.unwrap_or(self.now));
         let task = self.tasks.get_mut(at).expect("it lives");
-        task.health = match (health.healthy, health.unhealthy) {
+        let by_now = |healthy: Option<SimDuration>| match (healthy, health.unhealthy) {
             (_, Some(unhealthy)) if unhealthy <= now => Health::Unhealthy,
             (Some(healthy), _) if healthy <= now => Health::Healthy,
             _ => Health::Unknown,
         };
-        self.recorder
-            .record(self.now, Occurrence::HealthChanged(task), &self.world);
+        task.checked = by_now(health.checked);
+        let before = std::mem::replace(&mut task.health, by_now(health.healthy));
+        if task.health != before {
+            self.recorder
+                .record(self.now, Occurrence::HealthChanged(task), &self.world);
+        }
         if task.deployment > 0 {
             self.service_task_changed(at);
         }
@@ -368,6 +382,9 @@ impl<R: Recorder> Engine<'_, R> {
     /// A service's load balancer lets go of a task.
     fn deactivate(&mut self, at: Ref) {
         let task = self.tasks.get(at).expect("a task that stops lives");
+        if task.is_interrupted_on_fargate() {
+            return self.signal(at);
+        }
         match self
             .service(task.workload)
             .map(|service| service.deactivation)
@@ -426,7 +443,11 @@ impl<R: Recorder> Engine<'_, R> {
         if let Some(executed) = stopping.executed {
             task.times.execution_stopped = Some(begun + executed);
         }
-        let stopped = begun + stopping.stopped;
+        let mut stopped = begun + stopping.stopped;
+        if task.is_interrupted_on_fargate() {
+            // The capacity is gone then, whatever still runs.
+            stopped = stopped.min(self.now + SPOT_NOTICE);
+        }
         if stopped <= self.now {
             return self.detach(at);
         }

@@ -8,7 +8,7 @@
 use super::event::Event;
 use super::instances::{HOST_TERMINATED, Launching};
 use super::plan::ScaleInOrder;
-use super::{Engine, Occurrence, Recorder, Scaled};
+use super::{Engine, Occurrence, Recorder, Scaled, Start};
 use crate::capacity::{self, Bounds, Member, Reading, Scaler};
 use crate::model::arena::{Arena, ClusterId, Id, InstanceId, ProviderId};
 use crate::model::instance::InstanceStatus;
@@ -27,6 +27,8 @@ pub(super) struct Group {
     leaving: Vec<InstanceId>,
     starting: u32,
     launched: u64,
+    /// Instances in service or starting, by zone of the group.
+    by_zone: Vec<u32>,
     /// Stopped instances of the warm pool that are ready.
     warm: u32,
     scaler: Scaler,
@@ -51,10 +53,12 @@ impl<R: Recorder> Engine<'_, R> {
                 warm: group
                     .and_then(|group| group.warm_pool)
                     .map_or(0, |pool| pool.size),
+                by_zone: vec![0; group.map_or(0, |group| group.zones.len())],
                 bounds: group.and_then(|group| {
-                    let capacities: Vec<_> = group.types.iter().map(|it| it.capacity).collect();
                     let ports = group.types.first().map(|it| it.reserved_ports.clone());
-                    Bounds::of(&capacities, &ports.unwrap_or_default())
+                    let offers = group.types.iter();
+                    let offers = offers.map(|it| (it.capacity, it.gpu_memory.unwrap_or(0)));
+                    Bounds::of(&offers.collect::<Vec<_>>(), &ports.unwrap_or_default())
                 }),
                 ..Group::default()
             });
@@ -64,6 +68,11 @@ impl<R: Recorder> Engine<'_, R> {
                 if let Some(provider) = description.provider {
                     groups[provider].in_service.push(id);
                     groups[provider].launched += 1;
+                    let zones = self.world.providers[provider].group().map(|it| &it.zones);
+                    let zone = zones.and_then(|it| zone_number(it, description.zone()));
+                    if let Some(zone) = zone {
+                        groups[provider].by_zone[zone] += 1;
+                    }
                 }
             }
         }
@@ -87,6 +96,7 @@ impl<R: Recorder> Engine<'_, R> {
     /// Every whole minute.
     pub(super) fn minute(&mut self) {
         // Whoever can be placed now does not need an instance.
+        while self.serve_services() {}
         self.serve_waiting();
         for id in self.world.providers.ids() {
             let Some(group) = self.world.providers[id].group() else {
@@ -133,16 +143,17 @@ impl<R: Recorder> Engine<'_, R> {
             .iter()
             .filter(|it| it.description.provider == Some(id))
             .map(|it| it.description.launched_at);
-        let initial = SimTime::ZERO;
-        let youngest = registered.chain(starting).filter(|at| *at > initial).max();
+        let youngest = registered.chain(starting).max();
+        // Instances that somebody drains are in the group's capacity and of no use to it.
+        let idle = (state.in_service.len() - running.len()) as u32;
         let group = capacity::AutoScalingGroup {
-            desired: state.desired,
-            minimum,
-            maximum,
+            desired: state.desired.saturating_sub(idle),
+            minimum: minimum.saturating_sub(idle),
+            maximum: maximum.saturating_sub(idle),
             youngest_age: youngest.map(|at| self.now.since(at)),
         };
-        let desired = self.groups[id].scaler.minute(&reading, &settings, &group);
-        self.groups[id].desired = desired;
+        let desired = self.groups[id].scaler.minute(&reading, &settings, &group) + idle;
+        self.groups[id].desired = desired.clamp(minimum, maximum.max(minimum));
         reading
     }
 
@@ -175,7 +186,48 @@ impl<R: Recorder> Engine<'_, R> {
             self.launch_one(id);
         }
         if desired < actual {
-            self.scale_in(id, (actual - desired) as usize);
+            let surplus = (actual - desired) as usize;
+            let cancelled = self.cancel_launches(id, surplus);
+            if surplus > cancelled {
+                self.scale_in(id, surplus - cancelled);
+            }
+        }
+    }
+
+    /// What boots goes before what works: the latest launch first. How many there were to cancel.
+    fn cancel_launches(&mut self, id: ProviderId, most: usize) -> usize {
+        let mine = self
+            .starting
+            .refs()
+            .filter(|(_, it)| it.description.provider == Some(id));
+        let mut mine: Vec<_> = mine
+            .map(|(at, it)| (it.description.launched_at, at))
+            .collect();
+        // A stable sort: of one moment the later slot goes first.
+        mine.sort_by_key(|(launched_at, _)| *launched_at);
+        mine.reverse();
+        mine.truncate(most);
+        for (launched_at, at) in &mine {
+            let launching = self.starting.remove(*at).expect("it boots");
+            self.groups[id].starting -= 1;
+            self.leave_zone(
+                id,
+                launching.description.zone().map(str::to_owned).as_deref(),
+            );
+            self.cancelled.push(Start {
+                provider: id,
+                launched_at: *launched_at,
+                cancelled_at: Some(self.now),
+            });
+        }
+        mine.len()
+    }
+
+    /// An instance of a group no longer counts in its zone.
+    fn leave_zone(&mut self, id: ProviderId, zone: Option<&str>) {
+        let zones = self.world.providers[id].group().map(|group| &group.zones);
+        if let Some(zone) = zones.and_then(|zones| zone_number(zones, zone)) {
+            self.groups[id].by_zone[zone] -= 1;
         }
     }
 
@@ -191,7 +243,13 @@ impl<R: Recorder> Engine<'_, R> {
         let mut description = group.types[(number % group.types.len() as u64) as usize].clone();
         let name = format!("{}/{}", self.world.providers[id].name, number + 1);
         description.ec2_instance_id = Some(format!("i-{:05x}{:012x}", id.index() + 1, number + 1));
-        if let Some(zone) = self.emptiest_zone(id) {
+        // The zone with the fewest of the group, the first of those that tie.
+        let by_zone = self.groups[id].by_zone.iter().enumerate();
+        let emptiest = by_zone
+            .min_by_key(|(_, count)| **count)
+            .map(|(zone, _)| zone);
+        if let Some(zone) = emptiest {
+            let zone = group.zones[zone].clone();
             description
                 .attributes
                 .insert("ecs.availability-zone".to_owned(), zone);
@@ -204,6 +262,9 @@ impl<R: Recorder> Engine<'_, R> {
         let state = &mut self.groups[id];
         state.launched += 1;
         state.starting += 1;
+        if let Some(zone) = emptiest {
+            state.by_zone[zone] += 1;
+        }
         if let Some(pool) = pool {
             state.warm -= 1;
             self.schedule(self.now + boot_time, Event::WarmInstanceReady(id));
@@ -235,23 +296,6 @@ impl<R: Recorder> Engine<'_, R> {
         state.warm = (state.warm + 1).min(most);
     }
 
-    /// The zone of the group with the fewest of its instances, the first of those that tie.
-    fn emptiest_zone(&self, id: ProviderId) -> Option<String> {
-        let group = self.world.providers[id].group()?;
-        let descriptions = self.world.clusters[group.cluster].descriptions();
-        let registered = self.groups[id]
-            .in_service
-            .iter()
-            .map(|it| &descriptions[*it]);
-        let starting = self.starting.iter().map(|it| &it.description);
-        let here: Vec<&str> = registered
-            .chain(starting.filter(|it| it.provider == Some(id)))
-            .filter_map(|it| it.zone())
-            .collect();
-        let count = |zone: &&String| here.iter().filter(|it| **it == zone.as_str()).count();
-        group.zones.iter().min_by_key(count).cloned()
-    }
-
     /// Gives up so many instances. What may not go now stays and is asked for again next minute.
     fn scale_in(&mut self, id: ProviderId, count: usize) {
         let group = self.world.providers[id]
@@ -279,6 +323,8 @@ impl<R: Recorder> Engine<'_, R> {
             if draining {
                 self.groups[id].in_service.retain(|it| *it != victim);
                 self.groups[id].leaving.push(victim);
+                let zone = self.world.clusters[cluster].descriptions()[victim].zone();
+                self.leave_zone(id, zone.map(str::to_owned).as_deref());
                 self.schedule(self.now + LONGEST_DRAIN, Event::DrainEnds(cluster, victim));
                 self.drain(cluster, victim);
             } else {
@@ -297,6 +343,11 @@ impl<R: Recorder> Engine<'_, R> {
                 continue;
             };
             let cluster = group.cluster;
+            // Where only daemons are left, they go now.
+            let mut leaving = self.groups[id].leaving.iter();
+            if leaving.any(|it| self.is_empty(cluster, *it)) {
+                self.services_look(cluster);
+            }
             let leaving = self.groups[id].leaving.iter().copied();
             let done: Vec<InstanceId> = leaving
                 .filter(|it| self.aboard[cluster][it.index()].is_empty())
@@ -325,9 +376,17 @@ impl<R: Recorder> Engine<'_, R> {
         let Some(provider) = self.world.clusters[cluster].descriptions()[id].provider else {
             return;
         };
+        let zone = self.world.clusters[cluster].descriptions()[id]
+            .zone()
+            .map(str::to_owned);
         let state = &mut self.groups[provider];
+        let before = state.in_service.len();
         state.in_service.retain(|it| *it != id);
+        let was_in_service = state.in_service.len() < before;
         state.leaving.retain(|it| *it != id);
+        if was_in_service {
+            self.leave_zone(provider, zone.as_deref());
+        }
         self.short.push(provider);
     }
 
@@ -391,4 +450,9 @@ impl<R: Recorder> Engine<'_, R> {
         }
         self.tell_scaled(id, None);
     }
+}
+
+/// The number of a zone among those of a group.
+fn zone_number(zones: &[String], zone: Option<&str>) -> Option<usize> {
+    zones.iter().position(|known| Some(known.as_str()) == zone)
 }

@@ -16,8 +16,8 @@ use super::{Engine, Occurrence, Recorder, ServiceNews, ServiceNote};
 use crate::capacity::strategy;
 use crate::model::arena::{ClusterId, Id, InstanceId, WorkloadId};
 use crate::model::instance::InstanceStatus;
-use crate::model::request::StrategyRule;
-use crate::placement::constraint::{first_failure, meets_rules};
+use crate::model::request::{LaunchOn, StrategyRule};
+use crate::placement::constraint::{Reason, first_failure, meets_rules};
 use crate::placement::scan;
 use crate::rng::{Draw, Purpose};
 use crate::service::circuit_breaker::CircuitBreaker;
@@ -42,8 +42,10 @@ pub(super) struct ServiceState {
     revision: Revision,
     /// Number of the primary deployment, from 1.
     deployment: u32,
-    /// What the last deployment that completed runs.
-    completed: Option<Revision>,
+    /// Deployments so far.
+    deployments: u32,
+    /// The last deployment that completed, and what it runs.
+    completed: Option<(u32, Revision)>,
     /// Whether the primary deployment has completed.
     is_complete: bool,
     /// The circuit breaker gave the primary deployment up.
@@ -54,14 +56,19 @@ pub(super) struct ServiceState {
     /// Since when each of the tasks is wanted that it has not got.
     wants: VecDeque<SimTime>,
     made: u64,
-    /// Holds placement up after a failure.
-    placement: Backoff,
+    /// After a failed placement: when it tries again at the latest, and the state of the cluster
+    /// that it failed in.
+    retry: Option<(SimTime, u64)>,
+    /// For when it is to be looked at next without any other reason.
+    due: Option<SimTime>,
+    /// Whether the primary deployment goes back to an older one.
+    is_rollback: bool,
     /// Holds starts up after tasks that never ran.
     throttle: Backoff,
     is_dirty: bool,
     is_steady: bool,
-    /// The last refusal it has told of.
-    told: Option<Option<(InstanceId, crate::placement::constraint::Reason)>>,
+    /// The last failed placement it has told of.
+    told: Option<ServiceNews>,
     /// Zones its tasks may run in, as of the given state of the cluster's membership.
     zones: Option<(u64, Vec<u32>)>,
     victims_drawn: u64,
@@ -85,6 +92,7 @@ impl<R: Recorder> Engine<'_, R> {
                 settings: service.deployment,
                 revision: service.revision,
                 deployment: 1,
+                deployments: 1,
                 completed: None,
                 is_complete: false,
                 has_failed: false,
@@ -92,7 +100,9 @@ impl<R: Recorder> Engine<'_, R> {
                 tasks: Vec::new(),
                 wants: VecDeque::new(),
                 made: 0,
-                placement: Backoff::default(),
+                retry: None,
+                due: None,
+                is_rollback: false,
                 throttle: Backoff::default(),
                 is_dirty: true,
                 is_steady: false,
@@ -147,7 +157,9 @@ impl<R: Recorder> Engine<'_, R> {
         service.desired = change.desired.unwrap_or(service.desired);
         service.settings = change.deployment.unwrap_or(service.settings);
         service.throttle.reset();
-        service.placement.reset();
+        service.retry = None;
+        service.has_failed = false;
+        service.breaker = breaker(&service.settings);
         if let Some(revision) = change.revision {
             self.deploy(index, revision);
             self.tell(index, ServiceNews::DeploymentStarted);
@@ -157,9 +169,12 @@ impl<R: Recorder> Engine<'_, R> {
 
     fn deploy(&mut self, index: usize, revision: Revision) {
         let service = &mut self.services[index];
+        service.deployments += 1;
+        service.deployment = service.deployments;
         service.revision = revision;
-        service.deployment += 1;
         service.is_complete = false;
+        service.throttle.reset();
+        service.is_rollback = false;
         service.has_failed = false;
         service.breaker = breaker(&service.settings);
         service.zones = None;
@@ -207,21 +222,29 @@ impl<R: Recorder> Engine<'_, R> {
         let Some(index) = self.index_of(task.workload) else {
             return;
         };
-        let by_service = task
-            .stop
-            .is_some_and(|stop| stop.code == StopCode::ServiceSchedulerInitiated);
+        // Stopped from outside or by the service, or lost with its host, is no failure of its own.
+        let by_itself = task.stop.is_some_and(|stop| match stop.code {
+            StopCode::TaskFailedToStart | StopCode::EssentialContainerExited => true,
+            StopCode::ServiceSchedulerInitiated
+            | StopCode::UserInitiated
+            | StopCode::SpotInterruption
+            | StopCode::TerminationNotice => false,
+        });
         let unhealthy = task
             .stop
             .is_some_and(|stop| stop.reason == StopReason::Unhealthy);
-        let never_ran = task.times.started.is_none() && !by_service;
+        let never_ran = task.times.started.is_none() && by_itself;
         let first = self.world.choices.service_retry;
         let service = &mut self.services[index];
         // What ends in the moment of its start would be replaced for ever in that moment.
         if never_ran || task.times.created == self.now {
+            let was_held_up = self.now < service.throttle.ready_at();
             service.throttle.failed(self.now, first);
-            let (id, due) = (service.id, service.throttle.ready_at());
-            self.schedule(due, Event::ServiceDue(id));
-            self.tell(index, ServiceNews::Throttled);
+            let due = service.throttle.ready_at();
+            self.look_again(index, due);
+            if !was_held_up {
+                self.tell(index, ServiceNews::Throttled);
+            }
         }
         if (never_ran || unhealthy) && task.deployment == self.services[index].deployment {
             self.deployment_suffers(index);
@@ -240,12 +263,17 @@ impl<R: Recorder> Engine<'_, R> {
         }
         service.has_failed = true;
         let settings = service.settings.circuit_breaker;
-        let back = service
-            .completed
-            .filter(|_| settings.is_some_and(|breaker| breaker.rollback));
+        // What was gone back to and fails as well is not gone back to again.
+        let rolls_back = settings.is_some_and(|breaker| breaker.rollback) && !service.is_rollback;
+        let back = service.completed.filter(|_| rolls_back);
         self.tell(index, ServiceNews::DeploymentFailed);
-        if let Some(revision) = back {
+        if let Some((deployment, revision)) = back {
+            // What is left of the tasks of that deployment stays.
             self.deploy(index, revision);
+            let service = &mut self.services[index];
+            service.deployments -= 1;
+            service.deployment = deployment;
+            service.is_rollback = true;
             self.tell(index, ServiceNews::RolledBack);
         }
     }
@@ -294,7 +322,7 @@ impl<R: Recorder> Engine<'_, R> {
             desired: service.desired,
             minimum_healthy_percent: service.settings.minimum_healthy_percent,
             maximum_percent: service.settings.maximum_percent,
-            placement_failing: self.now < service.placement.ready_at(),
+            placement_failing: service.retry.is_some(),
             rebalanced_zones: zones,
         };
         let mut scale_in = None;
@@ -317,56 +345,99 @@ impl<R: Recorder> Engine<'_, R> {
         for (position, because) in step.stop {
             self.stop_for(tasks[position], because);
         }
-        let wanted = step.start + u32::from(step.rebalance_into.is_some());
-        self.start_tasks(index, wanted, step.rebalance_into.is_some());
+        self.start_tasks(index, step.start);
+        if let Some(zone) = step.rebalance_into {
+            self.start_in_zone(index, zone);
+        }
         self.settle(index, steady);
     }
 
-    /// Starts the tasks that a REPLICA service is short of.
-    fn start_tasks(&mut self, index: usize, count: u32, rebalances: bool) {
+    /// Starts the tasks that a REPLICA service is short of. Each has its capacity provider before any
+    /// is placed; one that has no room holds up its own tasks only.
+    fn start_tasks(&mut self, index: usize, count: u32) {
+        if !self.may_start(index, count) {
+            return;
+        }
+        let template = self.services[index].revision.template;
+        let shares = shares(&self.world.templates[template].launches);
+        let mut given = self.tasks_by_launch(index, shares.len());
+        let (mut full, mut obstacle) = (vec![false; shares.len()], None);
+        for _ in 0..count {
+            let Some(launch) = strategy::next(&shares, &given) else {
+                break;
+            };
+            given[launch] += 1;
+            if full[launch] {
+                continue;
+            }
+            let wanted = self.wanted(index, launch as u8);
+            match self.find_host(&wanted) {
+                Ok(host) => self.join(index, &wanted, host, false),
+                Err(reason) => {
+                    full[launch] = true;
+                    obstacle.get_or_insert((launch as u8, reason));
+                }
+            }
+        }
+        match obstacle {
+            Some((launch, reason)) => self.placement_failed(index, launch, reason),
+            None => self.placement_succeeded(index),
+        }
+    }
+
+    /// One more task, in the given zone or not at all: a task in a fuller zone stops for it.
+    fn start_in_zone(&mut self, index: usize, zone: u32) {
+        let service = &self.services[index];
+        let (cluster, template) = (service.cluster, service.revision.template);
+        let shares = shares(&self.world.templates[template].launches);
+        let given = self.tasks_by_launch(index, shares.len());
+        let Some(launch) = strategy::next(&shares, &given) else {
+            return;
+        };
+        let wanted = self.wanted(index, launch as u8);
+        let Ok(Some(host)) = self.find_host(&wanted) else {
+            return;
+        };
+        let found = match host {
+            Host::Instance(id) => {
+                let cluster = &self.world.clusters[cluster];
+                let zones = cluster.tracked(ZONE);
+                zones.and_then(|zones| cluster.attribute_value(zones, id))
+            }
+            Host::Fargate { zone, .. } => zone,
+        };
+        if found == Some(zone) {
+            self.join(index, &wanted, Some(host), true);
+        }
+    }
+
+    /// Whether a service may try to start the tasks that it is short of: the circuit breaker lets
+    /// it, no delay runs, and the cluster has changed since it found no place.
+    fn may_start(&mut self, index: usize, count: u32) -> bool {
+        let version = self.version(self.services[index].cluster);
         let now = self.now;
         let service = &mut self.services[index];
         service.wants.resize(count as usize, now);
         if count == 0 || service.has_failed {
-            return;
+            return false;
         }
-        let due = service
-            .placement
-            .ready_at()
-            .max(service.throttle.ready_at());
+        let throttled = service.throttle.ready_at();
+        let refused = service.retry.filter(|(_, tried_in)| *tried_in == version);
+        let due = refused.map_or(throttled, |(at, _)| throttled.max(at));
         if now < due {
-            let id = service.id;
-            return self.schedule(due, Event::ServiceDue(id));
+            self.look_again(index, due);
         }
-        for number in 0..count {
-            let last = number + 1 == count;
-            if !self.start_one(index, rebalances && last) {
-                self.placement_failed(index);
-                return;
-            }
-        }
-        let service = &mut self.services[index];
-        service.placement.reset();
-        service.told = None;
+        now >= due
     }
 
-    fn start_one(&mut self, index: usize, rebalances: bool) -> bool {
-        let service = &self.services[index];
-        let template = service.revision.template;
-        let launches = &self.world.templates[template].launches;
-        let launch = if launches.len() == 1 {
-            0
-        } else {
-            let shares = shares(launches);
-            let tasks = self.tasks_by_launch(index, launches.len());
-            strategy::next(&shares, &tasks).unwrap_or(0) as u8
-        };
-        let wanted = self.wanted(index, launch);
-        let Ok(host) = self.find_host(&wanted) else {
-            return false;
-        };
-        self.join(index, &wanted, host, rebalances);
-        true
+    /// Has a service looked at at a later moment, once.
+    fn look_again(&mut self, index: usize, at: SimTime) {
+        let service = &mut self.services[index];
+        if service.due.is_none_or(|due| due <= self.now || at < due) {
+            service.due = Some(at);
+            let id = service.id;
+            self.schedule(at, Event::ServiceDue(id));
+        }
     }
 
     fn wanted(&self, index: usize, launch: u8) -> Wanted {
@@ -394,18 +465,37 @@ impl<R: Recorder> Engine<'_, R> {
         self.house(at, host);
     }
 
-    fn placement_failed(&mut self, index: usize) {
-        let first = self.world.choices.service_retry;
+    fn placement_succeeded(&mut self, index: usize) {
         let service = &mut self.services[index];
-        service.placement.failed(self.now, first);
-        let (id, due) = (service.id, service.placement.ready_at());
-        let template = service.revision.template;
-        self.schedule(due, Event::ServiceDue(id));
-        let cluster = &self.world.clusters[self.services[index].cluster];
-        let closest = scan::closest(cluster, &request(&self.world, template, 0));
-        if self.services[index].told != Some(closest) {
-            self.services[index].told = Some(closest);
-            self.tell(index, ServiceNews::Unable(closest));
+        (service.retry, service.told) = (None, None);
+    }
+
+    /// Some task found no place: the service tries again after a while, or when something has
+    /// changed [U-44]. It tells so once.
+    fn placement_failed(&mut self, index: usize, launch: u8, obstacle: Option<Reason>) {
+        let retry_at = self.now + self.world.choices.service_retry;
+        let service = &self.services[index];
+        let (cluster, template) = (service.cluster, service.revision.template);
+        let version = self.version(cluster);
+        self.services[index].retry = Some((retry_at, version));
+        self.look_again(index, retry_at);
+        let on = self.world.templates[template].launches[usize::from(launch)].on;
+        let closest = match self.fargate_launch(on) {
+            Some(_) => None,
+            None => {
+                let request = request(&self.world, template, launch);
+                scan::closest(&self.world.clusters[cluster], &request)
+            }
+        };
+        let by_provider = matches!(on, LaunchOn::Provider(_));
+        let news = ServiceNews::Unable {
+            closest,
+            obstacle,
+            by_provider,
+        };
+        if self.services[index].told != Some(news) {
+            self.services[index].told = Some(news);
+            self.tell(index, news);
         }
     }
 
@@ -469,20 +559,10 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     fn start_daemons(&mut self, index: usize, on: &[usize]) {
-        let now = self.now;
-        let service = &mut self.services[index];
-        service.wants.resize(on.len(), now);
-        if on.is_empty() || service.has_failed {
+        if !self.may_start(index, on.len() as u32) {
             return;
         }
-        let due = service
-            .placement
-            .ready_at()
-            .max(service.throttle.ready_at());
-        if now < due {
-            let id = service.id;
-            return self.schedule(due, Event::ServiceDue(id));
-        }
+        let service = &self.services[index];
         let (cluster, template) = (service.cluster, service.revision.template);
         let mut failed = false;
         for position in on {
@@ -497,8 +577,8 @@ impl<R: Recorder> Engine<'_, R> {
             self.join(index, &wanted, Some(Host::Instance(id)), false);
         }
         match failed {
-            true => self.placement_failed(index),
-            false => self.services[index].placement.reset(),
+            true => self.placement_failed(index, 0, None),
+            false => self.placement_succeeded(index),
         }
     }
 
@@ -523,7 +603,7 @@ impl<R: Recorder> Engine<'_, R> {
         }
         if !service.is_complete && !service.has_failed {
             service.is_complete = true;
-            service.completed = Some(service.revision);
+            service.completed = Some((service.deployment, service.revision));
             self.tell(index, ServiceNews::DeploymentCompleted);
         }
         if news {
@@ -581,7 +661,7 @@ impl<R: Recorder> Engine<'_, R> {
                 deployment::Health::Healthy
             }
             (Some(_), false) => deployment::Health::Unknown,
-            (Some(since), true) => match task.health {
+            (Some(since), true) => match task.checked {
                 Health::Healthy => deployment::Health::Healthy,
                 Health::Unhealthy if since >= grace => deployment::Health::Unhealthy,
                 Health::Unhealthy | Health::Unknown => deployment::Health::Unknown,

@@ -52,6 +52,8 @@ pub struct Task {
     pub protected_until: SimTime,
     /// Whether its service started it to even out the zones.
     pub(super) rebalances: bool,
+    /// What its service goes by: the same over those containers that have a check.
+    pub(super) checked: Health,
     /// Whether its service has seen it healthy.
     pub(super) was_healthy: bool,
     /// How it will end by itself, unless it is stopped before.
@@ -265,6 +267,12 @@ impl Task {
             Some(Host::Instance(id)) => Some(id),
             Some(Host::Fargate { .. }) | None => None,
         }
+    }
+
+    /// Whether Fargate Spot takes its capacity back.
+    pub(super) fn is_interrupted_on_fargate(&self) -> bool {
+        let stop = self.stop.map(|stop| stop.code);
+        matches!(self.host, Some(Host::Fargate { .. })) && stop == Some(StopCode::SpotInterruption)
     }
 
     /// Whether it is meant to run: its desired status is RUNNING.

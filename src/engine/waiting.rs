@@ -46,6 +46,17 @@ impl<R: Recorder> Engine<'_, R> {
             .saturating_sub(self.waiting[cluster])
     }
 
+    /// Whether a task that comes now has to wait behind those that wait for a provider already. They
+    /// are tried first; only where nobody may pass does one that still waits hold it up [U-33].
+    pub(super) fn is_behind_others(&mut self, provider: ProviderId) -> bool {
+        if self.lines[provider].tasks.is_empty() {
+            return false;
+        }
+        self.serve_waiting();
+        self.world.choices.waiting_order == WaitingOrder::HeadOfLine
+            && !self.lines[provider].tasks.is_empty()
+    }
+
     /// A task joins the line of its provider.
     pub(super) fn wait(&mut self, at: Ref, provider: ProviderId) {
         let task = self.tasks.get(at).expect("a task that waits lives");
@@ -98,6 +109,7 @@ impl<R: Recorder> Engine<'_, R> {
                 Some(id) => {
                     let cluster = self.world.templates[kind.0].cluster;
                     self.waiting[cluster] -= 1;
+                    self.vacancies += 1;
                     self.board(at, Host::Instance(id), None);
                 }
                 None => {
@@ -113,6 +125,8 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A task has waited long enough [U-35].
     pub(super) fn patience_ends(&mut self, at: Ref) {
+        // A place that is there in the last moment is still taken.
+        self.serve_waiting();
         let Some(task) = self.tasks.get(at) else {
             return;
         };
@@ -142,6 +156,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A task stops that never got a place.
     pub(super) fn leave_waiting(&mut self, task: &Task, at: Ref) {
+        self.vacancies += 1;
         let template = &self.world.templates[task.template];
         self.waiting[template.cluster] -= 1;
         if let LaunchOn::Provider(provider) = template.launches[usize::from(task.launch)].on {
@@ -151,26 +166,36 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// The tasks that wait for a provider, alike ones together, and how many they are.
     pub(super) fn waiting_groups(&self, provider: ProviderId) -> (Vec<WaitingGroup>, u32) {
-        let mut counts: Vec<(TemplateId, u32)> = Vec::new();
-        for at in &self.lines[provider].tasks {
-            let Some(task) = self.tasks.get(*at) else {
-                continue;
-            };
-            match counts.iter_mut().find(|(kind, _)| *kind == task.template) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((task.template, 1)),
-            }
+        let mut groups: Vec<WaitingGroup> = Vec::new();
+        let mut known: Vec<(TemplateId, usize)> = Vec::new();
+        let mut total = 0;
+        for task in self.lines[provider]
+            .tasks
+            .iter()
+            .filter_map(|at| self.tasks.get(*at))
+        {
+            total += 1;
+            let kind = known.iter().find(|(kind, _)| *kind == task.template);
+            let at = kind.map(|(_, at)| *at).unwrap_or_else(|| {
+                let template = &self.world.templates[task.template];
+                let alike = |group: &WaitingGroup| {
+                    group.demand == template.demand
+                        && group.distinct_instance == template.distinct_instance
+                };
+                let at = groups.iter().position(alike).unwrap_or_else(|| {
+                    groups.push(WaitingGroup {
+                        demand: template.demand.clone(),
+                        count: 0,
+                        distinct_instance: template.distinct_instance,
+                    });
+                    groups.len() - 1
+                });
+                known.push((task.template, at));
+                at
+            });
+            groups[at].count += 1;
         }
-        let total = counts.iter().map(|(_, count)| count).sum();
-        let groups = counts.into_iter().map(|(template, count)| {
-            let template = &self.world.templates[template];
-            WaitingGroup {
-                demand: template.demand.clone(),
-                count,
-                distinct_instance: template.distinct_instance,
-            }
-        });
-        (groups.collect(), total)
+        (groups, total)
     }
 
     /// Why each task that waits finds no place, by its number.

@@ -153,10 +153,11 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
             sums.add(description, launched_at, left_at, metrics.since, busy);
         }
     }
-    for (provider, launched_at) in &outcome.starting {
-        let group = world.providers[*provider].group();
+    for start in &outcome.starting {
+        let group = world.providers[start.provider].group();
         if let Some(bought) = group.and_then(|group| group.types.first()) {
-            sums.add(bought, *launched_at, end, metrics.since, 0);
+            let until = start.cancelled_at.unwrap_or(end);
+            sums.add(bought, start.launched_at, until, metrics.since, 0);
         }
     }
     let fargate = fargate_use(metrics, outcome);

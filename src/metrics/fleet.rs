@@ -47,7 +47,7 @@ impl InstanceState {
             | InstanceChange::Disconnected
             | InstanceChange::Deregistered
             | InstanceChange::Terminated => InstanceState::Active,
-            InstanceChange::SpotNotice => now,
+            InstanceChange::SpotNotice | InstanceChange::Refused => now,
         }
     }
 

@@ -122,6 +122,7 @@ pub const fn instance_change(change: InstanceChange) -> &'static str {
         InstanceChange::SpotNotice => "spotNotice",
         InstanceChange::Deregistered => "deregistered",
         InstanceChange::Terminated => "terminated",
+        InstanceChange::Refused => "refused",
     }
 }
 
@@ -133,7 +134,7 @@ pub const fn service_news(news: &ServiceNews) -> &'static str {
         ServiceNews::DeploymentFailed => "deploymentFailed",
         ServiceNews::RolledBack => "rolledBack",
         ServiceNews::SteadyState => "steadyState",
-        ServiceNews::Unable(_) => "unable",
+        ServiceNews::Unable { .. } => "unable",
         ServiceNews::Throttled => "throttled",
     }
 }
@@ -178,8 +179,23 @@ impl Services {
             ServiceNews::Throttled => {
                 format!("(service {name}) is unable to consistently start tasks successfully.")
             }
-            ServiceNews::Unable(None) => ServiceEvent::NoInstances.message(name),
-            ServiceNews::Unable(Some((instance, reason))) => {
+            ServiceNews::Unable {
+                closest: None,
+                obstacle: Some(reason),
+                ..
+            } => format!("(service {name}) was unable to place a task. Reason: {reason}."),
+            ServiceNews::Unable {
+                closest: None,
+                obstacle: None,
+                by_provider,
+            } => match by_provider {
+                true => ServiceEvent::NoProviderInstances.message(name),
+                false => ServiceEvent::NoInstances.message(name),
+            },
+            ServiceNews::Unable {
+                closest: Some((instance, reason)),
+                ..
+            } => {
                 let cluster = self.0.get(note.service.index()).copied().flatten();
                 let closest = cluster.map_or_else(String::new, |id| {
                     world.clusters[id].descriptions()[instance].name.clone()
@@ -286,7 +302,11 @@ workloads:
             "(service web) rolling back to deployment ID.",
         );
         check(
-            ServiceNews::Unable(Some((crate::model::arena::InstanceId(0), Reason::Cpu))),
+            ServiceNews::Unable {
+                closest: Some((crate::model::arena::InstanceId(0), Reason::Cpu)),
+                obstacle: None,
+                by_provider: false,
+            },
             "(service web) was unable to place a task because no container instance met all of its \
              requirements. The closest matching (container-instance ) has insufficient CPU units \
              available.",

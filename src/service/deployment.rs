@@ -10,6 +10,8 @@
 //! after RUNNING. Until then its health is unknown.
 //! Source: ECS API reference, DeploymentConfiguration; ECS developer guide, "Amazon ECS services".
 
+use std::collections::BTreeMap;
+
 /// Healthy tasks that must stay: `desired` times `minimum_healthy_percent`, rounded up.
 pub fn lower_bound(desired: u32, minimum_healthy_percent: u32) -> u64 {
     (u64::from(desired) * u64::from(minimum_healthy_percent)).div_ceil(100)
@@ -264,24 +266,22 @@ impl Evaluation<'_, '_> {
     /// In the steady state: one more task in the emptiest zone when a zone has two more tasks and
     /// can give one.
     fn rebalance(&mut self) {
-        if self.room() == 0 || !is_steady(self.service, self.tasks) {
+        let zones = self.service.rebalanced_zones;
+        if zones.is_empty() || self.room() == 0 || !is_steady(self.service, self.tasks) {
             return;
         }
-        let movable = self.tasks.iter().filter(|task| !task.protected);
-        let fullest = movable
-            .filter_map(|task| task.zone)
-            .map(|zone| self.in_zone(zone));
-        let zones = self.service.rebalanced_zones.iter().copied();
-        let emptiest = zones.min_by_key(|zone| self.in_zone(*zone));
-        if let (Some(most), Some(zone)) = (fullest.max(), emptiest)
-            && most >= self.in_zone(zone) + 2
-        {
-            self.step.rebalance_into = Some(zone);
+        let mut counts: BTreeMap<u32, u64> = zones.iter().map(|zone| (*zone, 0)).collect();
+        for zone in self.tasks.iter().filter_map(|task| task.zone) {
+            *counts.entry(zone).or_default() += 1;
         }
-    }
-
-    fn in_zone(&self, zone: u32) -> u64 {
-        self.count(|task| task.zone == Some(zone))
+        let movable = self.tasks.iter().filter(|task| !task.protected);
+        let fullest = movable.filter_map(|task| counts.get(&task.zone?)).max();
+        let emptiest = zones.iter().min_by_key(|zone| counts[zone]);
+        if let (Some(most), Some(zone)) = (fullest, emptiest)
+            && *most >= counts[zone] + 2
+        {
+            self.step.rebalance_into = Some(*zone);
+        }
     }
 
     fn desired(&self) -> u64 {

@@ -43,27 +43,6 @@ impl ServiceEvent {
     }
 }
 
-/// The last thing a service reported, so that it says nothing twice.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reported(Option<ServiceEvent>);
-
-impl Reported {
-    /// Whether `event` is news, which it then no longer is.
-    pub fn is_news(&mut self, event: &ServiceEvent) -> bool {
-        let news = self.0.as_ref() != Some(event);
-        if news {
-            self.0 = Some(event.clone());
-        }
-        news
-    }
-
-    /// Something changed about the service (a task started or stopped, an update), after which the
-    /// same event is news again.
-    pub fn forget(&mut self) {
-        self.0 = None;
-    }
-}
-
 /// What an instance lacks, as the event list words it.
 fn shortcoming(reason: &str) -> String {
     let words = match reason {
@@ -119,17 +98,5 @@ mod tests {
                 "{unable} Reason: No Container Instances were found in your capacity provider."
             ),
         );
-    }
-
-    #[test]
-    fn reports_a_state_once() {
-        let mut reported = Reported::default();
-        assert!(reported.is_news(&no_room("AGENT")));
-        assert!(!reported.is_news(&no_room("AGENT")));
-        assert!(reported.is_news(&no_room("RESOURCE:CPU")));
-        assert!(reported.is_news(&ServiceEvent::SteadyState));
-        assert!(!reported.is_news(&ServiceEvent::SteadyState));
-        reported.forget();
-        assert!(reported.is_news(&ServiceEvent::SteadyState));
     }
 }

@@ -62,6 +62,9 @@ pub struct Health {
     pub healthy: Option<SimDuration>,
     /// When it first becomes UNHEALTHY; absent: never.
     pub unhealthy: Option<SimDuration>,
+    /// When all checks that there are have passed, which is what a service goes by; absent: never,
+    /// or there is no check.
+    pub checked: Option<SimDuration>,
 }
 
 /// How a task stops.
@@ -441,35 +444,36 @@ fn health(
     courses: &[Course],
     end: Option<SimDuration>,
 ) -> Health {
-    let mut health = Health {
-        healthy: Some(SimDuration::ZERO),
-        unhealthy: None,
-    };
-    let mut relapse: Option<SimDuration> = None;
+    let mut all = Some(SimDuration::ZERO);
+    let mut checked: Option<Option<SimDuration>> = None;
+    let (mut unhealthy, mut relapse) = (None, None);
     for (index, container) in containers.iter().enumerate() {
         if !container.essential {
             continue;
         }
-        let (Course::From(start), Some(probes)) =
-            (courses[index], probes(container, &drawn[index]))
-        else {
-            health.healthy = None;
+        let probes = probes(container, &drawn[index]);
+        let (Course::From(start), Some(probes)) = (courses[index], probes) else {
+            all = None;
+            if container.health_check.is_some() {
+                checked = Some(None);
+            }
             continue;
         };
-        let all = health.healthy.zip(probes.healthy);
-        health.healthy = all.map(|(others, own)| others.max(start + own));
+        let own = probes.healthy.map(|span| start + span);
+        all = all.zip(own).map(|(others, own)| others.max(own));
+        let others = checked.unwrap_or(Some(SimDuration::ZERO));
+        checked = Some(others.zip(own).map(|(others, own)| others.max(own)));
         let first = probes.unhealthy.or(probes.relapse);
-        health.unhealthy = sooner(health.unhealthy, first.map(|span| start + span));
+        unhealthy = sooner(unhealthy, first.map(|span| start + span));
         relapse = sooner(relapse, probes.relapse.map(|span| start + span));
     }
     let in_time = |at: &SimDuration| end.is_none_or(|end| *at < end);
+    // Never all at once, when one relapses before the last comes round.
+    let together = |at: &SimDuration| relapse.is_none_or(|relapse| *at < relapse) && in_time(at);
     Health {
-        // Never all at once, when one relapses before the last comes round.
-        healthy: health
-            .healthy
-            .filter(|at| relapse.is_none_or(|relapse| *at < relapse))
-            .filter(in_time),
-        unhealthy: health.unhealthy.filter(in_time),
+        healthy: all.filter(together),
+        unhealthy: unhealthy.filter(in_time),
+        checked: checked.flatten().filter(together),
     }
 }
 

@@ -17,7 +17,8 @@ const LARGE: Resources = Resources {
 
 fn bounds(types: &[Resources]) -> Bounds {
     let reserved = [tcp(22)];
-    Bounds::of(types, &reserved).expect("a type")
+    let types: Vec<_> = types.iter().map(|it| (*it, 0)).collect();
+    Bounds::of(&types, &reserved).expect("a type")
 }
 
 const fn tcp(port: u16) -> HostPort {

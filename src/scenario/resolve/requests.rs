@@ -231,14 +231,15 @@ impl<'a> Resolver<'a> {
     ) -> Result<TemplateId, ApiError> {
         let providers = self.provider_names(site.cluster);
         let view = self.view(site.cluster, &providers);
-        // Source: ECS developer guide, "Replica scheduling strategy". A DAEMON chooses no instance.
+        // Source: ECS developer guide, "Replica scheduling strategy". A DAEMON chooses no instance. On
+        // Fargate they say only which task goes first on scale-in.
         let usual = [
             StrategyRule::SpreadAttribute("ecs.availability-zone".to_owned()),
             StrategyRule::SpreadInstance,
         ];
         let usual = match service.scheduling_strategy() {
-            SchedulingStrategy::Replica if !service.launch(&view).is_fargate() => &usual[..],
-            _ => &[],
+            SchedulingStrategy::Replica => &usual[..],
+            SchedulingStrategy::Daemon => &[],
         };
         let constraints = site.definition.placement_constraints.iter().flatten();
         let destination = Destination {
