@@ -1,10 +1,13 @@
 //! A discrete-event simulator of clusters that are scheduled the way Amazon ECS places tasks.
 //!
 //! A simulated clock drives container instances with CPU, memory, GPUs, host ports and network
-//! interfaces; callers ask for tasks; placement puts them where ECS would; and everything is
+//! interfaces, which come and go with their Auto Scaling groups, drain, fail and are taken back, and
+//! Fargate; callers and services ask for tasks; capacity providers and placement put them where ECS
+//! would; tasks live through image pulls, dependencies, health checks and stops; and everything is
 //! measured. The life of an event: [`scenario`] reads a file and turns names into ids, [`workload`]
 //! says who asks for what and when, the [`engine`]'s calendar holds it, its handler asks
-//! [`placement`] and changes the [`model`]'s cluster, [`metrics`] listens, [`report`] writes.
+//! [`placement`], [`capacity`] or [`service`] for a decision and changes the [`model`]'s cluster,
+//! [`metrics`] listens, [`report`] writes.
 //!
 //! A module uses only modules above it in the list below; a test holds the code to that.
 //!
