@@ -17,6 +17,7 @@
 //! - C9 to C11: tasks that wait for a capacity provider.
 
 mod calls;
+mod capacity;
 mod case;
 mod choices;
 mod constraints;
