@@ -536,7 +536,10 @@ impl<R: Recorder> Engine<'_, R> {
         self.recorder
             .record(self.now, Occurrence::Stopped(&task), &self.world);
         match task.host {
-            Some(Host::Instance(id)) => self.agent_rid(cluster, id, at),
+            Some(Host::Instance(id)) => {
+                self.agent_rid(cluster, id, at);
+                self.daemons_may_go(cluster, id);
+            }
             Some(Host::Fargate { spot, .. }) => self.leave_fargate(&task, spot),
             None => self.leave_waiting(&task, at),
         }

@@ -17,10 +17,14 @@
 //! - C9 to C11: tasks that wait for a capacity provider.
 
 mod calls;
+mod capacity;
 mod case;
 mod choices;
 mod constraints;
 mod failures;
+mod fargate;
+mod instances;
+mod lifecycle;
 mod overrides;
 mod resources;
 mod strategies;

@@ -152,9 +152,32 @@ fn distinct_instance_forgets_tasks_that_stopped() {
     Case::new()
         .roomy("i1", "")
         .task(100, 100)
-        .life("duration: {distribution: constant, value: 1m}")
+        .lasts("1m")
         .run(1, DISTINCT)
         .at("1m")
         .run(1, DISTINCT)
         .gives("i1", &[]);
+}
+
+// i1's only task of g has desiredStatus STOPPED (STOPPING); distinctInstance g, i1 alone: i1.
+#[test]
+fn ecs_g27() {
+    let case = Case::new()
+        .roomy("i1", "")
+        .task(100, 100)
+        .life("onSigterm: {duration: {distribution: constant, value: 20s}}")
+        .run(1, "group: g")
+        .at("60s");
+    let again = format!("group: g, {DISTINCT}");
+    // As long as it is meant to run it is in the way.
+    case.clone().run(1, &again).gives("", &[DISTINCT_FAILS]);
+    let end = case
+        .does("stopTask: {workload: call-0}")
+        .at("61s")
+        .run(1, &again)
+        .gives("i1", &[]);
+    assert_eq!(
+        end.task(1).life(),
+        "0 PENDING, 0 RUNNING, 60 STOPPING, 80 STOPPED"
+    );
 }

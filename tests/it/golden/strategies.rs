@@ -178,7 +178,7 @@ fn ecs_g59() {
 fn spread_counts_pending_tasks() {
     for rule in [SPREAD_ZONE, SPREAD_INSTANCE] {
         let end = roomy(&["a1", "b1", "c1"])
-            .life("duration: {distribution: constant, value: 1h}, imagePull: {distribution: constant, value: 1h}")
+            .life("imagePull: {distribution: constant, value: 1h}")
             .start("a1, b1", "")
             .run(1, &strategy(&[rule]))
             .gives("c1", &[]);
