@@ -723,7 +723,6 @@ mod tests {
             ("launchType", "FARGATE"),
             ("capacityProviderName", "FARGATE_SPOT"),
             ("stopCode", "ServiceSchedulerInitiated"),
-            ("stoppedReason", "enough"),
         ] {
             assert!(count(&tasks, key, value) > 0, "{key} {value}");
         }
