@@ -80,7 +80,8 @@ fn compact(document: &impl serde::Serialize) -> String {
     without_nulls(value).to_string()
 }
 
-fn without_nulls(value: serde_json::Value) -> serde_json::Value {
+/// A document without its absent fields.
+pub(crate) fn without_nulls(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
         Value::Object(fields) => fields

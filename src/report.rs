@@ -19,6 +19,7 @@ use crate::engine::{Occurrence, Outcome, Recorder, World};
 use crate::metrics::Metrics;
 use crate::time::SimTime;
 use crate::units::Timestamp;
+use aws::Documents;
 use events::{EventRows, ServiceRows};
 use rows::{FailureRows, TaskRows};
 
@@ -64,6 +65,8 @@ pub struct RowWriter<W: io::Write> {
     pub events: Option<EventRows<W>>,
     /// `service-events.csv`, when there is a service.
     pub service_events: Option<ServiceRows<W>>,
+    /// `describe-tasks.json` and `describe-container-instances.json`, when they are wanted.
+    pub documents: Option<Documents<W>>,
     /// Told how far the run has come.
     pub on_progress: Box<dyn FnMut(SimTime, u64)>,
     error: Option<io::Error>,
@@ -79,6 +82,7 @@ impl<W: io::Write> RowWriter<W> {
             failures,
             events,
             service_events: None,
+            documents: None,
             on_progress,
             error: None,
         }
@@ -100,6 +104,9 @@ impl<W: io::Write> RowWriter<W> {
                 .write_waiting(outcome.end, waiting, &outcome.world)?;
         }
         self.write_provisioning(outcome)?;
+        if let Some(documents) = self.documents.take() {
+            documents.finish(outcome)?;
+        }
         self.tasks.flush()?;
         self.failures.flush()?;
         if let Some(service_events) = &mut self.service_events {
@@ -129,6 +136,9 @@ impl<W: io::Write> RowWriter<W> {
         occurrence: Occurrence<'_>,
         world: &World,
     ) -> io::Result<()> {
+        if let Some(documents) = &mut self.documents {
+            documents.record(occurrence, world)?;
+        }
         match occurrence {
             Occurrence::Stopped(task) => self.tasks.write(task, world)?,
             Occurrence::Service(note) => {

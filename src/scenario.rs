@@ -15,7 +15,9 @@ mod tests;
 use std::path::Path;
 
 use crate::engine::Plan;
+use crate::model::arena::{Arena, TemplateId};
 use crate::report::Clock;
+use crate::report::aws::TaskFacts;
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use document::Document;
@@ -35,6 +37,8 @@ pub struct Loaded {
     pub assumptions: Assumptions,
     /// What the outputs call things.
     pub names: Names,
+    /// What documents in the form of the AWS CLI tell of each kind of request.
+    pub facts: Arena<TemplateId, TaskFacts>,
     /// What to run.
     pub plan: Plan,
 }

@@ -242,7 +242,7 @@ impl PortMapping {
     ///
     /// Source: ECS API reference, PortMapping, `hostPort`: 0 and absent are one, and in `host` mode
     /// the container's port is the host's.
-    pub(super) fn static_port(&self, mode: NetworkMode) -> Option<HostPort> {
+    pub fn static_port(&self, mode: NetworkMode) -> Option<HostPort> {
         let port = match (self.host_port.unwrap_or(0), mode) {
             (0, NetworkMode::Host) => self.container_port.unwrap_or(0),
             (port, _) => port,

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 
@@ -11,6 +11,7 @@ use super::{Failure, load, print};
 use crate::engine::{self, Outcome, Plan};
 use crate::metrics::Metrics;
 use crate::metrics::results::Results;
+use crate::report::aws::Documents;
 use crate::report::directory::{Directory, File};
 use crate::report::events::{EventRows, ServiceRows};
 use crate::report::figures;
@@ -34,12 +35,25 @@ pub struct Run {
     /// Also write events.jsonl, every transition in order
     #[arg(long)]
     events: bool,
+    /// What to write of tasks and container instances
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Print summary.json instead of the table
     #[arg(long)]
     json: bool,
     /// Draw no pictures
     #[arg(long)]
     no_plots: bool,
+}
+
+/// The form in which tasks and container instances are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables
+    #[default]
+    Csv,
+    /// The tables, and describe-tasks.json and describe-container-instances.json as the AWS CLI prints them
+    Aws,
 }
 
 impl Run {
@@ -56,7 +70,7 @@ impl Run {
         let mut directory = Directory::create(&path)
             .map_err(|message| Failure::Input(format!("error: {message}")))?;
         let told = |error: io::Error| Failure::Other(format!("{}: {error}", path.display()));
-        let mut rows = self.rows(&mut directory, &loaded).map_err(told)?;
+        let mut rows = self.rows(&mut directory, &mut loaded).map_err(told)?;
         let bar = progress(&loaded.plan);
         if let Some(bar) = bar.clone() {
             rows.on_progress = Box::new(move |now, events| {
@@ -100,7 +114,7 @@ impl Run {
         }
     }
 
-    fn rows(&self, directory: &mut Directory, loaded: &Loaded) -> io::Result<RowWriter<File>> {
+    fn rows(&self, directory: &mut Directory, loaded: &mut Loaded) -> io::Result<RowWriter<File>> {
         let tasks = TaskRows::new(directory.open("tasks.csv")?, loaded.names.clone())?;
         let failures = FailureRows::new(directory.open("failures.csv")?, loaded.names.clone())?;
         let services = Services::of(&loaded.plan);
@@ -116,6 +130,15 @@ impl Run {
         if !services.is_empty() {
             let file = directory.open("service-events.csv")?;
             rows.service_events = Some(ServiceRows::new(file, loaded.names.clone(), services)?);
+        }
+        if self.format == Format::Aws {
+            rows.documents = Some(Documents::new(
+                directory.open("describe-tasks.json")?,
+                directory.open("describe-container-instances.json")?,
+                loaded.names.clock,
+                std::mem::take(&mut loaded.facts),
+                &loaded.plan.world,
+            )?);
         }
         Ok(rows)
     }

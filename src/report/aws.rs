@@ -2,8 +2,8 @@
 //! `describe-container-instances.json`.
 //!
 //! A field that is absent is left out, as AWS leaves it out. Names of AWS are made up ([`Names`]), and
-//! the same thing has the same name in every run. Whoever knows the simulation fills the shapes, and
-//! [`write_list`] writes them one by one.
+//! the same thing has the same name in every run. [`Documents`] fills the shapes from a run, and a
+//! [`List`] writes them one by one.
 //!
 //! Source: ECS API reference and service model, version 2014-11-13: Task, Container, NetworkBinding,
 //! Attachment, ContainerInstance, Resource; the order of keys is that of the model.
@@ -21,11 +21,14 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use std::cell::Cell;
+mod documents;
+mod facts;
+mod instance;
+mod task;
+
 use std::io::{self, Write};
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 use sha2::{Digest, Sha256};
@@ -33,6 +36,9 @@ use sha2::{Digest, Sha256};
 use crate::model::resources::{HostPort, Protocol};
 use crate::time::SimTime;
 use crate::units::Timestamp;
+
+pub use documents::Documents;
+pub use facts::{ContainerFacts, PortFacts, TaskFacts};
 
 /// A task. Moments are texts of [`moment`], names those of [`Names`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -161,11 +167,19 @@ pub struct NetworkBindingDocument {
     #[serde(rename = "bindIP")]
     pub bind_ip: String,
     /// Port of the container.
-    pub container_port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port: Option<u16>,
     /// Port of the host.
-    pub host_port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_port: Option<u16>,
     /// `tcp` or `udp`.
     pub protocol: String,
+    /// Ports of the container such as `8080-8090`, in place of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_port_range: Option<String>,
+    /// As many ports of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_port_range: Option<String>,
 }
 
 /// A network interface as a container sees it.
@@ -234,7 +248,7 @@ pub struct ContainerInstanceDocument {
     pub status: String,
     /// Whether its agent is connected.
     pub agent_connected: bool,
-    /// Tasks in RUNNING.
+    /// Tasks whose desired status is RUNNING.
     pub running_tasks_count: u32,
     /// Tasks in PENDING.
     pub pending_tasks_count: u32,
@@ -424,39 +438,77 @@ fn with_hyphens(digits: &str) -> String {
     parts.join("-")
 }
 
-/// Writes `{"<key>": [...], "failures": []}` as the AWS CLI does, item by item: no list of them is
-/// ever held.
+/// `{"<key>": [...], "failures": []}` as the AWS CLI prints it, written item by item: they are never
+/// all held.
+pub struct List<W: Write> {
+    out: W,
+    is_empty: bool,
+}
+
+impl<W: Write> List<W> {
+    /// Begins a list.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn new(mut out: W, key: &str) -> io::Result<Self> {
+        write!(out, "{{\n    \"{key}\": [")?;
+        Ok(List {
+            out,
+            is_empty: true,
+        })
+    }
+
+    /// Writes an item.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn push(&mut self, item: &impl Serialize) -> io::Result<()> {
+        let mut text = Vec::new();
+        // The CLI indents by four.
+        let formatter = PrettyFormatter::with_indent(b"    ");
+        item.serialize(&mut serde_json::Serializer::with_formatter(
+            &mut text, formatter,
+        ))?;
+        let comma = if self.is_empty { "" } else { "," };
+        write!(self.out, "{comma}")?;
+        self.is_empty = false;
+        // A line break within a text is escaped: these are all between the parts of the item.
+        for line in text.split(|byte| *byte == b'\n') {
+            self.out.write_all(b"\n        ")?;
+            self.out.write_all(line)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the list, and flushes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn end(mut self) -> io::Result<()> {
+        let end = if self.is_empty { "" } else { "\n    " };
+        write!(self.out, "{end}],\n    \"failures\": []\n}}\n")?;
+        self.out.flush()
+    }
+}
+
+/// Writes a whole [`List`].
 ///
 /// # Errors
 /// The first that occurred while writing.
 pub fn write_list<W: Write>(
-    mut out: W,
-    key: &'static str,
-    items: impl Iterator<Item = impl Serialize>,
+    out: W,
+    key: &str,
+    mut items: impl Iterator<Item = impl Serialize>,
 ) -> io::Result<()> {
-    // The CLI indents by four.
-    let formatter = PrettyFormatter::with_indent(b"    ");
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-    let mut map = serializer.serialize_map(Some(2))?;
-    map.serialize_entry(key, &Streamed(Cell::new(Some(items))))?;
-    map.serialize_entry("failures", &[(); 0])?;
-    SerializeMap::end(map)?;
-    writeln!(out)?;
-    out.flush()
-}
-
-/// An iterator that serializes as a list, once.
-struct Streamed<I>(Cell<Option<I>>);
-
-impl<I: Iterator<Item: Serialize>> Serialize for Streamed<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.take().into_iter().flatten())
-    }
+    let mut list = List::new(out, key)?;
+    items.try_for_each(|item| list.push(&item))?;
+    list.end()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Occurrence, Recorder, World};
 
     /// A task with every field.
     fn task() -> TaskDocument {
@@ -485,9 +537,11 @@ mod tests {
                 reason: some("OutOfMemoryError: Container killed due to memory usage"),
                 network_bindings: vec![NetworkBindingDocument {
                     bind_ip: "0.0.0.0".to_owned(),
-                    container_port: 80,
-                    host_port: 32768,
+                    container_port: Some(80),
+                    host_port: Some(32768),
                     protocol: "tcp".to_owned(),
+                    container_port_range: some("8080-8081"),
+                    host_port_range: some("49153-49154"),
                 }],
                 network_interfaces: vec![NetworkInterfaceDocument {
                     attachment_id: names.attachment("web", 7),
@@ -626,6 +680,69 @@ mod tests {
         assert_eq!(instance.as_object().map(serde_json::Map::len), Some(15));
         check_keys("task", &task);
         check_keys("instance", &instance);
+    }
+
+    /// Documents of a run, and how many tasks have stopped.
+    struct Listener<'a>(Documents<&'a mut Vec<u8>>, usize);
+
+    impl Recorder for Listener<'_> {
+        fn record(&mut self, _: SimTime, occurrence: Occurrence<'_>, world: &World) {
+            self.1 += usize::from(matches!(occurrence, Occurrence::Stopped(_)));
+            self.0.record(occurrence, world).expect("memory takes it");
+        }
+    }
+
+    /// A run with services, Fargate, capacity providers and all that is done from outside.
+    #[test]
+    fn a_run_with_everything_has_documents_of_the_service_model() {
+        let text = include_str!("../../tests/it/bad_input/everything.yaml");
+        let loaded = crate::scenario::load_text("everything.yaml", text, std::path::Path::new(""));
+        let loaded = loaded.expect("the scenario loads");
+        let (clock, world) = (loaded.names.clock, &loaded.plan.world);
+        let (mut tasks, mut instances) = (Vec::new(), Vec::new());
+        let documents = Documents::new(&mut tasks, &mut instances, clock, loaded.facts, world);
+        let mut listener = Listener(documents.expect("memory takes it"), 0);
+        let outcome = crate::engine::run(loaded.plan, &mut listener);
+        let Listener(documents, stopped) = listener;
+        documents.finish(&outcome).expect("memory takes it");
+        let list = |bytes: &[u8], key: &str| {
+            let value: Value = serde_json::from_slice(bytes).expect("JSON");
+            value[key].as_array().expect("a list").clone()
+        };
+        let tasks = list(&tasks, "tasks");
+        let instances = list(&instances, "containerInstances");
+        check_keys("task", &Value::from(tasks.clone()));
+        check_keys("instance", &Value::from(instances.clone()));
+        assert_eq!(tasks.len(), stopped + outcome.live.len());
+        let count = |items: &[Value], key: &str, value: &str| {
+            items.iter().filter(|item| item[key] == value).count()
+        };
+        assert_eq!(count(&tasks, "lastStatus", "STOPPED"), stopped);
+        for (key, value) in [
+            ("lastStatus", "RUNNING"),
+            ("launchType", "FARGATE"),
+            ("capacityProviderName", "FARGATE_SPOT"),
+            ("stopCode", "ServiceSchedulerInitiated"),
+        ] {
+            assert!(count(&tasks, key, value) > 0, "{key} {value}");
+        }
+        assert!(count(&instances, "status", "INACTIVE") > 0);
+        let is_of_service = |task: &&Value| {
+            let group = task["group"].as_str();
+            group.is_some_and(|group| group.starts_with("service:"))
+        };
+        for task in tasks.iter().filter(is_of_service) {
+            let started_by = task["startedBy"].as_str().expect("a deployment");
+            assert!(started_by.starts_with("ecs-svc/"), "{started_by}");
+        }
+        let meant_to_run = tasks.iter().filter(|task| {
+            task["desiredStatus"] == "RUNNING" && task["containerInstanceArn"].is_string()
+        });
+        let running = instances.iter().map(|it| it["runningTasksCount"].as_u64());
+        assert_eq!(
+            running.sum::<Option<u64>>(),
+            Some(meant_to_run.count() as u64)
+        );
     }
 
     #[test]

@@ -78,9 +78,11 @@ impl Directory {
 }
 
 /// What a run writes only when it is wanted.
-const WHEN_WANTED: [&str; 8] = [
+const WHEN_WANTED: [&str; 10] = [
     "service-events.csv",
     "events.jsonl",
+    "describe-tasks.json",
+    "describe-container-instances.json",
     "utilization.svg",
     "utilization.png",
     "instances.svg",
@@ -89,8 +91,8 @@ const WHEN_WANTED: [&str; 8] = [
     "waits.png",
 ];
 
-/// Removes the events, pictures and service events of an earlier run where this one wrote none: they would stand
-/// beside tables that say something else. By exact name, so that nothing else is ever touched.
+/// Removes the events, pictures, service events and documents of an earlier run where this one wrote none: they would
+/// stand beside tables that say something else. By exact name, so that nothing else is ever touched.
 fn remove_left_over(folder: &Path, written: &[PathBuf]) -> io::Result<()> {
     for path in WHEN_WANTED.map(|name| folder.join(name)) {
         if !written.contains(&path) && path.is_file() {

@@ -122,7 +122,8 @@ fn start(clock: Clock) -> i64 {
     clock.0.map_or(0, Timestamp::unix_secs)
 }
 
-fn status(status: InstanceStatus) -> &'static str {
+/// The word that ECS uses for a status.
+pub(super) fn status(status: InstanceStatus) -> &'static str {
     match status {
         InstanceStatus::Registering => "REGISTERING",
         InstanceStatus::RegistrationFailed => "REGISTRATION_FAILED",

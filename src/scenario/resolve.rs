@@ -28,7 +28,8 @@ use super::problem::{Problem, Problems, quoted};
 use super::{Loaded, clock};
 use crate::api::{ApiError, TaskDefinition};
 use crate::engine::{Plan, World};
-use crate::model::arena::{ClusterId, InstanceId, ProviderId};
+use crate::model::arena::{Arena, ClusterId, InstanceId, ProviderId, TemplateId};
+use crate::report::aws::TaskFacts;
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use crate::time::{SimDuration, SimTime};
@@ -51,6 +52,7 @@ pub fn resolve(
         problems: Vec::new(),
         inputs: vec![main],
         world: World::default(),
+        facts: Arena::new(),
         instances: Vec::new(),
         instances_known: false,
         providers: Vec::new(),
@@ -93,6 +95,7 @@ pub fn resolve(
                 .map(|w| matches!(w.call, Call::StartTask { .. }))
                 .collect(),
         },
+        facts: resolver.facts,
         plan: Plan {
             seed: scenario.seed,
             horizon: start(scenario.horizon),
@@ -112,6 +115,8 @@ struct Resolver<'a> {
     problems: Vec<Problem>,
     inputs: Vec<Input>,
     world: World,
+    /// What documents tell of the templates, in the order of these.
+    facts: Arena<TemplateId, TaskFacts>,
     /// Instances of each cluster by name, for `startTask`.
     instances: Vec<HashMap<String, InstanceId>>,
     /// Whether those are all that the scenario means.

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, a module a subject.
 
 mod aws;
+mod aws_output;
 mod bad_input;
 mod chooser;
 mod cli;

@@ -13,6 +13,7 @@ use crate::model::arena::{ClusterId, Id, RulesId, TemplateId};
 use crate::model::request::{
     Constraint, Launch, LaunchOn, Pool, RequiredAttribute, Rules, StrategyRule, Subnets, Template,
 };
+use crate::report::aws::TaskFacts;
 use crate::scenario::file;
 use crate::scenario::file::{Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
 use crate::workload::trace::RowRequest;
@@ -343,6 +344,7 @@ impl<'a> Resolver<'a> {
         let host = destination.launch.host(assumptions.fargate_sizes);
         let task = site.definition.with_overrides(overrides, host)?;
         let demand = site.definition.demand(overrides, host)?;
+        let containers = site.definition.containers(overrides, host)?;
         let fargate = destination.launch.is_fargate();
         let constraints = destination.constraints.iter().map(|it| it.rule());
         let constraints: Vec<Constraint> = constraints.collect::<Result<_, _>>()?;
@@ -371,6 +373,8 @@ impl<'a> Resolver<'a> {
             str::to_owned,
         );
         let group = self.world.clusters[site.cluster].group(&group);
+        self.facts
+            .push(TaskFacts::new(&task, &containers, overrides));
         Ok(self.world.templates.push(Template {
             cluster: site.cluster,
             task_definition: site.definition_name.clone(),
