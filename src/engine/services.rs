@@ -313,12 +313,13 @@ impl<R: Recorder> Engine<'_, R> {
             self.stop_for(tasks[position], because);
         }
         let wanted = step.start + u32::from(step.rebalance_into.is_some());
-        self.start_tasks(index, wanted, step.rebalance_into.is_some());
+        self.start_tasks(index, wanted, step.rebalance_into);
         self.settle(index, steady);
     }
 
-    /// Starts the tasks that a REPLICA service is short of.
-    fn start_tasks(&mut self, index: usize, count: u32, rebalances: bool) {
+    /// Starts the tasks that a REPLICA service is short of; the last of them only in the zone `into`,
+    /// if that is given, since elsewhere it would even out nothing.
+    fn start_tasks(&mut self, index: usize, count: u32, into: Option<u32>) {
         let now = self.now;
         let service = &mut self.services[index];
         service.wants.resize(count as usize, now);
@@ -334,9 +335,12 @@ impl<R: Recorder> Engine<'_, R> {
             return self.schedule(due, Event::ServiceDue(id));
         }
         for number in 0..count {
-            let last = number + 1 == count;
-            if !self.start_one(index, rebalances && last) {
-                self.placement_failed(index);
+            let into = into.filter(|_| number + 1 == count);
+            if !self.start_one(index, into) {
+                match into {
+                    Some(_) => self.hold_placement(index),
+                    None => self.placement_failed(index),
+                }
                 return;
             }
         }
@@ -345,7 +349,7 @@ impl<R: Recorder> Engine<'_, R> {
         service.told = None;
     }
 
-    fn start_one(&mut self, index: usize, rebalances: bool) -> bool {
+    fn start_one(&mut self, index: usize, into: Option<u32>) -> bool {
         let service = &self.services[index];
         let template = service.revision.template;
         let launches = &self.world.templates[template].launches;
@@ -360,7 +364,11 @@ impl<R: Recorder> Engine<'_, R> {
         let Ok(host) = self.find_host(&wanted) else {
             return false;
         };
-        self.join(index, &wanted, host, rebalances);
+        let cluster = self.services[index].cluster;
+        if into.is_some() && host.is_some_and(|host| self.zone_of(cluster, host) != into) {
+            return false;
+        }
+        self.join(index, &wanted, host, into.is_some());
         true
     }
 
@@ -389,13 +397,18 @@ impl<R: Recorder> Engine<'_, R> {
         self.house(at, host);
     }
 
-    fn placement_failed(&mut self, index: usize) {
+    /// Placement is tried again after a delay.
+    fn hold_placement(&mut self, index: usize) {
         let first = self.world.choices.service_retry;
         let service = &mut self.services[index];
         service.placement.failed(self.now, first);
         let (id, due) = (service.id, service.placement.ready_at());
-        let template = service.revision.template;
         self.schedule(due, Event::ServiceDue(id));
+    }
+
+    fn placement_failed(&mut self, index: usize) {
+        self.hold_placement(index);
+        let template = self.services[index].revision.template;
         let cluster = &self.world.clusters[self.services[index].cluster];
         let closest = scan::closest(cluster, &request(&self.world, template, 0));
         if self.services[index].told != Some(closest) {
@@ -595,12 +608,14 @@ impl<R: Recorder> Engine<'_, R> {
             on_draining,
             protected: self.now < task.protected_until,
             rebalances: task.rebalances,
-            zone: self.zone_of(service.cluster, task),
+            zone: task
+                .host
+                .and_then(|host| self.zone_of(service.cluster, host)),
         }
     }
 
-    fn zone_of(&self, cluster: ClusterId, task: &Task) -> Option<u32> {
-        match task.host? {
+    fn zone_of(&self, cluster: ClusterId, host: Host) -> Option<u32> {
+        match host {
             Host::Instance(id) => {
                 let cluster = &self.world.clusters[cluster];
                 cluster.attribute_value(cluster.tracked(ZONE)?, id)
