@@ -366,6 +366,11 @@ impl<E: Copy> Pool<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The last moment there is.
+    const LATEST: u64 = SimTime::MAX.micros();
+    /// An event of no test.
+    const MARK: u64 = u64::MAX;
     use crate::rng::{Purpose, Stream, Streams};
     use proptest::prelude::*;
     use rand::Rng;
@@ -423,14 +428,14 @@ mod tests {
 
         fn drain_instant(&mut self) {
             let time = self.expected.peek().map(|&Reverse((time, ..))| time);
-            let mut expected = vec![u64::MAX];
+            let mut expected = vec![MARK];
             while let Some(&Reverse((next, _, event))) = self.expected.peek()
                 && Some(next) == time
             {
                 self.expected.pop();
                 expected.push(event);
             }
-            let mut drained = vec![u64::MAX];
+            let mut drained = vec![MARK];
             assert_eq!(
                 self.calendar
                     .drain_instant(&mut drained)
@@ -551,7 +556,7 @@ mod tests {
     #[test]
     fn decreasing_times_keep_their_order() {
         check(20_000, |_, step| 1_000_000 - step.min(20_000));
-        check(5000, |_, step| u64::MAX >> (step % 64));
+        check(5000, |_, step| LATEST >> (step % 64));
     }
 
     #[test]
@@ -565,19 +570,18 @@ mod tests {
         let near = |random: &mut Stream| random.next_u64() % 100;
         check(5000, |random, step| {
             if step % 100 == 0 {
-                u64::MAX
+                LATEST
             } else {
                 near(random)
             }
         });
-        check(5000, |random, step| {
-            if step == 0 {
-                u64::MAX - 1
-            } else {
-                near(random)
-            }
-        });
-        check(5000, |random, _| u64::MAX - near(random));
+        check(
+            5000,
+            |random, step| {
+                if step == 0 { LATEST - 1 } else { near(random) }
+            },
+        );
+        check(5000, |random, _| LATEST - near(random));
         let far = |step| if step < 5000 { 1 << 40 } else { 0 };
         check(5000, |random, step| far(step) + near(random));
     }

@@ -395,19 +395,21 @@ impl<R: Recorder> Engine<'_, R> {
             return;
         };
         let wanted = self.wanted(index, launch as u8);
-        let Ok(Some(host)) = self.find_host(&wanted) else {
-            return;
-        };
-        let found = match host {
-            Host::Instance(id) => {
+        let found = self.find_host(&wanted);
+        let fits = match found {
+            Ok(Some(Host::Instance(id))) => {
                 let cluster = &self.world.clusters[cluster];
                 let zones = cluster.tracked(ZONE);
-                zones.and_then(|zones| cluster.attribute_value(zones, id))
+                zones.and_then(|zones| cluster.attribute_value(zones, id)) == Some(zone)
             }
-            Host::Fargate { zone, .. } => zone,
+            Ok(Some(Host::Fargate { zone: found, .. })) => found == Some(zone),
+            // Managed scaling will make a place, in the zone that has fewest instances.
+            Ok(None) => true,
+            Err(_) => false,
         };
-        if found == Some(zone) {
-            self.join(index, &wanted, Some(host), true);
+        match found {
+            Ok(host) if fits => self.join(index, &wanted, host, true),
+            _ => self.look_again(index, self.now + self.world.choices.service_retry),
         }
     }
 
