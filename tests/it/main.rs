@@ -7,6 +7,7 @@ mod cli;
 mod edges;
 mod golden;
 mod instructions;
+mod invariants;
 mod layers;
 mod openb;
 mod queueing;
