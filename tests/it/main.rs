@@ -8,6 +8,7 @@ mod cli;
 mod edges;
 mod golden;
 mod instructions;
+mod invariants;
 mod layers;
 mod openb;
 mod queueing;
