@@ -396,7 +396,7 @@ mod tests {
         }
 
         fn schedule(&mut self, delay: u64, class: u8) {
-            let time = self.now.saturating_add(delay);
+            let time = self.now.saturating_add(delay).min(LATEST);
             self.calendar
                 .schedule(SimTime::from_micros(time), class, self.scheduled);
             self.expected.push(Reverse((time, class, self.scheduled)));

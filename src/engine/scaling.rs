@@ -134,10 +134,10 @@ impl<R: Recorder> Engine<'_, R> {
             .count();
         let reading = Reading::new(running.len() as u32, empty as u32, need, &settings);
         let descriptions = self.world.clusters[cluster].descriptions();
-        let registered = state
-            .in_service
-            .iter()
-            .map(|it| descriptions[*it].launched_at);
+        // Those that were there when the run began have been there for long.
+        let launched = state.in_service.iter().map(|it| &descriptions[*it]);
+        let launched = launched.filter(|it| it.joined_at > SimTime::ZERO);
+        let registered = launched.map(|it| it.launched_at);
         let starting = self
             .starting
             .iter()

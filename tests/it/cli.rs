@@ -551,7 +551,9 @@ fn tables_have_their_columns_and_add_up() {
          detail instancesConsidered MISSING INACTIVE AGENT ATTRIBUTE LOCATION RESOURCE:CPU \
          RESOURCE:MEMORY RESOURCE:PORTS RESOURCE:ENI RESOURCE:GPU \
          MemberOf placement constraint unsatisfied. \
-         DistinctInstance placement constraint unsatisfied.",
+         DistinctInstance placement constraint unsatisfied. \
+         Capacity is unavailable at this time. Please try again later or in a different \
+         availability zone ThrottlingException ClientException: too many tasks in PROVISIONING",
     );
     check(
         "instances.csv",
@@ -718,6 +720,10 @@ fn schema_describes_every_key() {
         "clusters",
         "taskDefinitions",
         "workloads",
+        "services",
+        "actions",
+        "faults",
+        "fargate",
         "assumptions",
     ];
     assert_eq!(keys, expected);

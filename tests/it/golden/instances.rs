@@ -143,7 +143,7 @@ fn spot_interruption_without_draining() {
 fn deregistration_without_force_fails_while_tasks_run() {
     let case = two().does("deregisterContainerInstance: {containerInstance: i1}");
     let end = end(case);
-    assert_eq!(end.told_of("i1"), "");
+    assert_eq!(end.told_of("i1"), "100 refused");
     assert_eq!(end.live_on(), "i1 i1");
 }
 

@@ -289,7 +289,7 @@ fn zones_are_not_evened_out_without_room() {
     assert!(end.when("web unable").is_empty());
 }
 
-// A service that finds no room tries again after 15 s, doubling [U-44].
+// A service that finds no room tries again every 15 s [U-44].
 #[test]
 fn placement_that_fails_is_tried_again() {
     let case = Case::new()
@@ -298,13 +298,28 @@ fn placement_that_fails_is_tried_again() {
         .lasts("100s")
         .run(1, "")
         .lasts("1h")
-        .service("web", "desiredCount: 1");
+        .service("web", "desiredCount: 0")
+        .at("1s")
+        .does("updateService: {service: web, desiredCount: 1}");
     let end = end(case);
-    // The service is created after the call of the same moment; tries at 0, 15, 45 and 105 s.
+    // Tries at 1, 16, 31 and so on: the first after 100 s is at 106 s.
     let service = end.tasks.iter().find(|it| it.task.deployment > 0);
     let life = service.expect("it found room").life();
-    assert_eq!(life, "105 PENDING, 105 RUNNING");
-    assert_eq!(end.when("web unable"), [0.0]);
+    assert_eq!(life, "106 PENDING, 106 RUNNING");
+    assert_eq!(end.when("web unable"), [1.0]);
+}
+
+// What changes in its cluster lets a service try at once.
+#[test]
+fn placement_that_fails_is_tried_again_when_an_instance_is_there() {
+    let case = Case::new()
+        .instance_with("name: i1, status: DRAINING, registeredResources: {CPU: 1000, MEMORY: 1000}")
+        .task(0, 100)
+        .lasts("1h")
+        .service("web", "desiredCount: 1")
+        .at("20s")
+        .does("updateContainerInstancesState: {containerInstances: [i1], status: ACTIVE}");
+    assert_eq!(end(case).task(1).life(), "20 PENDING, 20 RUNNING");
 }
 
 // A load balancer: ACTIVATING until the task is registered, DEACTIVATING before it is told to stop.

@@ -569,7 +569,10 @@ impl Books {
             InstanceChange::Draining => mirror.set_status(id, InstanceStatus::Draining),
             InstanceChange::Connected => mirror.set_connected(id, true),
             InstanceChange::Disconnected => mirror.set_connected(id, false),
-            InstanceChange::SpotNotice => {}
+            InstanceChange::SpotNotice | InstanceChange::Refused => {}
+            InstanceChange::Deregistered if mirror.instances()[id].left_at.is_some() => {
+                mirror.set_status(id, InstanceStatus::Inactive);
+            }
             InstanceChange::Deregistered => mirror.deregister(id, self.now),
             InstanceChange::Terminated => mirror.terminate(id, self.now),
         }
