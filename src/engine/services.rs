@@ -237,7 +237,8 @@ impl<R: Recorder> Engine<'_, R> {
         let first = self.world.choices.service_retry;
         let service = &mut self.services[index];
         // What ends in the moment of its start would be replaced for ever in that moment.
-        if never_ran || task.times.created == self.now {
+        let of_primary = task.deployment == service.deployment;
+        if of_primary && (never_ran || task.times.created == self.now) {
             let was_held_up = self.now < service.throttle.ready_at();
             service.throttle.failed(self.now, first);
             let due = service.throttle.ready_at();
@@ -246,7 +247,7 @@ impl<R: Recorder> Engine<'_, R> {
                 self.tell(index, ServiceNews::Throttled);
             }
         }
-        if (never_ran || unhealthy) && task.deployment == self.services[index].deployment {
+        if of_primary && (never_ran || unhealthy) {
             self.deployment_suffers(index);
         }
         self.service_looks(task.workload);
