@@ -183,7 +183,8 @@ pub struct Choices {
     pub provisioning_limit: u32,
     /// Who of those that wait may pass whom [U-33].
     pub waiting_order: WaitingOrder,
-    /// First delay until a service tries again to place a task; doubles [U-44].
+    /// How long until a service tries again that found no place for a task; also the first delay
+    /// after tasks that never ran, which doubles [U-44].
     pub service_retry: SimDuration,
     /// From RUNNING to healthy for a service task without any check.
     pub healthy_after: SimDuration,

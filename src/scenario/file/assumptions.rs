@@ -140,7 +140,8 @@ assumptions! {
     instance_health: InstanceHealth = InstanceHealth::default(),
     /// What a date without a time and a zone is in a query [U-43].
     date_without_zone: DateWithoutZone = DateWithoutZone::default(),
-    /// First delay until a service tries again to place a task; it doubles [U-44].
+    /// How long until a service tries again that found no place for a task; also the first delay
+    /// after tasks that never ran, which doubles [U-44].
     service_retry: Duration = Choices::default().service_retry.into(),
     /// Which error a call gets that breaks several rules [U-45].
     several_errors: SeveralErrors = SeveralErrors::default(),
