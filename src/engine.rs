@@ -297,8 +297,9 @@ struct Engine<'r, R> {
     sources: Arena<WorkloadId, Source>,
     calendar: Calendar<Event>,
     tasks: Slots<Task>,
-    /// Tasks of each instance that have not stopped.
+    /// Tasks of each instance that have not stopped; kept where something can happen to instances.
     aboard: Arena<ClusterId, Vec<Berths>>,
+    keeps_aboard: bool,
     /// Agents with something to wait for.
     agents: FxHashMap<(ClusterId, InstanceId), Agent>,
     /// Tasks that wait for capacity of each provider.
@@ -358,6 +359,11 @@ impl<'r, R: Recorder> Engine<'r, R> {
         let streams = Streams::new(plan.seed);
         let mut world = plan.world;
         track_spreads(&mut world);
+        let keeps_aboard = !plan.actions.is_empty()
+            || plan.faults != Faults::default()
+            || !world.providers.is_empty()
+            || world.choices.interface_attachment > SimDuration::ZERO
+            || plan.workloads.iter().any(|(_, it)| it.is_service());
         let clusters = || world.clusters.iter();
         let mut engine = Engine {
             streams,
@@ -369,6 +375,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             aboard: clusters()
                 .map(|(_, cluster)| vec![Berths::default(); cluster.instances().len()])
                 .collect(),
+            keeps_aboard,
             lines: world.providers.iter().map(|_| Line::default()).collect(),
             waiting: clusters().map(|_| 0).collect(),
             membership: clusters().map(|_| 0).collect(),

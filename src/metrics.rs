@@ -146,16 +146,19 @@ pub struct ClusterMetrics {
 }
 
 /// What one instance did.
+///
+/// In this order what a task changes lies together.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct InstanceUse {
     /// Tasks placed on it, over the whole run.
     pub tasks: u64,
+    holding: u32,
+    state: InstanceState,
     /// Reserved resources.
     pub reserved: [Integral; 4],
     /// 1 while it holds the resources of a task.
     pub busy: Integral,
-    holding: u32,
-    state: InstanceState,
 }
 
 /// What is observed of the tasks of one group.

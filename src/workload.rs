@@ -133,6 +133,11 @@ pub enum Submissions {
 }
 
 impl Workload {
+    /// Whether it is a service.
+    pub fn is_service(&self) -> bool {
+        matches!(self.call, Call::CreateService(_))
+    }
+
     /// Its submissions, from the beginning.
     pub fn submissions(&self, id: WorkloadId, streams: &Streams) -> Submissions {
         match &self.arrivals {

@@ -32,7 +32,8 @@ impl<R: Recorder> Engine<'_, R> {
     /// A task comes to the agent of its instance: it begins, or it waits behind those that wait and
     /// for what stopping tasks still hold.
     pub(super) fn arrive(&mut self, at: Ref, life: Option<Life>) {
-        if let Some(place) = self.agent_of(at)
+        if !self.agents.is_empty()
+            && let Some(place) = self.agent_of(at)
             && self.agents.contains_key(&place)
         {
             let agent = self.agents.get_mut(&place).expect("just seen");

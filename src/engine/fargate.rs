@@ -5,7 +5,7 @@
 
 use super::event::{Event, Ref};
 use super::instances::exponential;
-use super::task::{Host, Stop, StopCode, StopReason, Task};
+use super::task::{Host, Stop, StopCode, StopReason};
 use super::{Engine, Recorder};
 use crate::model::arena::{ClusterId, GroupId, Id, TemplateId};
 use crate::model::provider::ProviderKind;
@@ -149,7 +149,8 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// A task on Fargate has stopped: its capacity is free.
-    pub(super) fn leave_fargate(&mut self, task: &Task, spot: bool) {
+    pub(super) fn leave_fargate(&mut self, at: Ref, spot: bool) {
+        let task = self.tasks.get(at).expect("a task that stopped lived");
         let demand = &self.world.templates[task.template].demand;
         self.fleet.used[usize::from(spot)] -= u64::from(demand.resources.cpu);
         self.vacancies += 1;

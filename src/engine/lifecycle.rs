@@ -142,10 +142,12 @@ impl<R: Recorder> Engine<'_, R> {
             end: life.end,
             seat: 0,
         };
-        self.recorder
-            .record(self.now, Occurrence::Accepted(&task), &self.world);
         self.desk.life = Some(life);
-        self.tasks.insert(task)
+        let at = self.tasks.insert(task);
+        let task = self.tasks.get(at).expect("just admitted");
+        self.recorder
+            .record(self.now, Occurrence::Accepted(task), &self.world);
+        at
     }
 
     /// A task that was just admitted goes to its host, or joins the line of its provider.
@@ -170,7 +172,9 @@ impl<R: Recorder> Engine<'_, R> {
         if let Host::Instance(id) = host {
             let cluster = &mut self.world.clusters[template.cluster];
             task.gpus = cluster.place(id, &template.demand, template.group);
-            task.seat = self.aboard[template.cluster][id.index()].take(at);
+            if self.keeps_aboard {
+                task.seat = self.aboard[template.cluster][id.index()].take(at);
+            }
         }
         task.host = Some(host);
         task.times.placed = Some(self.now);
@@ -245,7 +249,8 @@ impl<R: Recorder> Engine<'_, R> {
         let task = self.tasks.get(at).expect("a task that starts lives");
         // What it does by itself takes its course while it is registered with a load balancer.
         let ends = task.run_time.map(|run_time| self.now + run_time);
-        let activation = match self.service(task.workload) {
+        let service = (task.deployment > 0).then(|| self.service(task.workload));
+        let activation = match service.flatten() {
             Some(service) => service.activation,
             None => SimDuration::ZERO,
         };
@@ -385,10 +390,8 @@ impl<R: Recorder> Engine<'_, R> {
         if task.is_interrupted_on_fargate() {
             return self.signal(at);
         }
-        match self
-            .service(task.workload)
-            .map(|service| service.deactivation)
-        {
+        let service = (task.deployment > 0).then(|| self.service(task.workload));
+        match service.flatten().map(|service| service.deactivation) {
             None | Some(SimDuration::ZERO) => self.signal(at),
             Some(delay) => {
                 self.linger(at);
@@ -507,45 +510,42 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A task has stopped: nothing is left of it.
     fn finish(&mut self, at: Ref) {
-        let mut task = self.tasks.remove(at).expect("a task that stopped lived");
+        let task = self.tasks.get_mut(at).expect("a task that stopped lived");
         task.state = TaskState::Stopped;
         task.times.stopped = Some(self.now);
         let template = &self.world.templates[task.template];
+        let cluster = template.cluster;
+        let ledger = &mut self.world.clusters[cluster];
+        let (demand, group, gpus) = (&template.demand, template.group, task.gpus);
         if task.times.placed.is_some() && task.times.released.is_none() {
             task.times.released = Some(self.now);
             if let Some(id) = task.instance() {
-                let cluster = &mut self.world.clusters[template.cluster];
-                cluster.free(id, &template.demand, template.group, task.gpus, Part::Body);
+                ledger.free(id, demand, group, gpus, Part::Body);
             }
             self.recorder
-                .record(self.now, Occurrence::Released(&task), &self.world);
+                .record(self.now, Occurrence::Released(task), &self.world);
         }
-        let cluster = template.cluster;
         if let Some(id) = task.instance() {
             let ledger = &mut self.world.clusters[cluster];
-            ledger.free(
-                id,
-                &template.demand,
-                template.group,
-                task.gpus,
-                Part::Interface,
-            );
-            self.aboard[cluster][id.index()].leave(task.seat);
+            ledger.free(id, demand, group, gpus, Part::Interface);
+            if self.keeps_aboard {
+                self.aboard[cluster][id.index()].leave(task.seat);
+            }
         }
         self.hopeless = 0;
         self.recorder
-            .record(self.now, Occurrence::Stopped(&task), &self.world);
-        match task.host {
-            Some(Host::Instance(id)) => {
-                self.agent_rid(cluster, id, at);
-                self.daemons_may_go(cluster, id);
-            }
-            Some(Host::Fargate { spot, .. }) => self.leave_fargate(&task, spot),
-            None => self.leave_waiting(&task, at),
+            .record(self.now, Occurrence::Stopped(task), &self.world);
+        let host = task.host;
+        match host {
+            Some(Host::Instance(_)) if self.agents.is_empty() => {}
+            Some(Host::Instance(id)) => self.agent_rid(cluster, id, at),
+            Some(Host::Fargate { spot, .. }) => self.leave_fargate(at, spot),
+            None => self.leave_waiting(at),
         }
-        if task.deployment > 0 {
-            self.service_task_stopped(&task);
+        if self.tasks.get(at).is_some_and(|task| task.deployment > 0) {
+            self.service_task_stopped(at);
         }
+        self.tasks.free(at);
     }
 
     pub(super) fn state(&self, at: Ref) -> Option<TaskState> {

@@ -367,15 +367,6 @@ impl<R: Recorder> Engine<'_, R> {
         self.groups[provider].leaving.contains(&id) && !self.is_empty(cluster, id)
     }
 
-    /// A task has left an instance: if none but daemons are left of one that drains, they go next.
-    pub(super) fn daemons_may_go(&mut self, cluster: ClusterId, id: InstanceId) {
-        let status = self.world.clusters[cluster].instances()[id].status;
-        let aboard = &self.aboard[cluster][id.index()];
-        if status == InstanceStatus::Draining && !aboard.is_empty() && self.is_empty(cluster, id) {
-            self.services_look(cluster);
-        }
-    }
-
     pub(super) fn drain_ends(&mut self, cluster: ClusterId, id: InstanceId) {
         self.terminate(cluster, id, HOST_TERMINATED);
     }

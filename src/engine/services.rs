@@ -218,7 +218,8 @@ impl<R: Recorder> Engine<'_, R> {
     /// count against their deployment.
     ///
     /// Source: ECS developer guide, "Service throttle logic"; API reference, DeploymentCircuitBreaker.
-    pub(super) fn service_task_stopped(&mut self, task: &Task) {
+    pub(super) fn service_task_stopped(&mut self, at: Ref) {
+        let task = self.tasks.get(at).expect("a task that stopped lived");
         let Some(index) = self.index_of(task.workload) else {
             return;
         };
@@ -238,7 +239,8 @@ impl<R: Recorder> Engine<'_, R> {
         let service = &mut self.services[index];
         // What ends in the moment of its start would be replaced for ever in that moment.
         let of_primary = task.deployment == service.deployment;
-        if of_primary && (never_ran || task.times.created == self.now) {
+        let (workload, at_once) = (task.workload, task.times.created == self.now);
+        if of_primary && (never_ran || at_once) {
             let was_held_up = self.now < service.throttle.ready_at();
             service.throttle.failed(self.now, first);
             let due = service.throttle.ready_at();
@@ -250,7 +252,7 @@ impl<R: Recorder> Engine<'_, R> {
         if of_primary && (never_ran || unhealthy) {
             self.deployment_suffers(index);
         }
-        self.service_looks(task.workload);
+        self.service_looks(workload);
     }
 
     fn deployment_suffers(&mut self, index: usize) {

@@ -74,6 +74,18 @@ impl<T> Slots<T> {
         Some(thing)
     }
 
+    /// Lets a thing go where it lies, unless it is gone already.
+    pub fn free(&mut self, at: Ref) {
+        let Some((generation, thing)) = self.slots.get_mut(at.slot as usize) else {
+            return;
+        };
+        if *generation == at.generation && thing.is_some() {
+            *thing = None;
+            *generation = generation.wrapping_add(1);
+            self.free.push(at.slot);
+        }
+    }
+
     /// All that live with their references, in order of their slots.
     pub fn refs(&self) -> impl Iterator<Item = (Ref, &T)> {
         let slots = self.slots.iter().enumerate();

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use super::calls::request;
 use super::event::{Event, Ref};
 use super::plan::WaitingOrder;
-use super::task::{Host, Stop, StopCode, StopReason, Task, TaskState};
+use super::task::{Host, Stop, StopCode, StopReason, TaskState};
 use super::{Engine, Recorder};
 use crate::capacity::WaitingGroup;
 use crate::model::arena::{ClusterId, ProviderId, TemplateId};
@@ -70,6 +70,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Tries those that wait again where the cluster has changed, oldest first; a later one that
     /// fits may pass [U-33]. Of tasks that are alike only the first is tried in vain.
+    #[inline]
     pub(super) fn serve_waiting(&mut self) {
         for provider in self.world.providers.ids() {
             let Some(group) = self.world.providers[provider].group() else {
@@ -155,7 +156,8 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// A task stops that never got a place.
-    pub(super) fn leave_waiting(&mut self, task: &Task, at: Ref) {
+    pub(super) fn leave_waiting(&mut self, at: Ref) {
+        let task = self.tasks.get(at).expect("a task that stopped lived");
         self.vacancies += 1;
         let template = &self.world.templates[task.template];
         self.waiting[template.cluster] -= 1;

@@ -17,8 +17,9 @@ pub struct Integral {
 
 impl Integral {
     /// The level from `now` on.
+    #[inline]
     pub fn set(&mut self, now: SimTime, level: u64) {
-        if now > self.since {
+        if now > self.since && self.level > 0 {
             self.area += u128::from(self.level) * u128::from((now - self.since).micros());
             self.peak = self.peak.max(self.level);
         }
@@ -198,8 +199,11 @@ pub struct Gauge {
 
 impl Gauge {
     /// The level from `now` on.
+    #[inline]
     pub fn set(&mut self, now: SimTime, level: u64) {
-        self.bins.add(self.integral.level, self.integral.since, now);
+        if now > self.integral.since && self.integral.level > 0 {
+            self.bins.add(self.integral.level, self.integral.since, now);
+        }
         self.integral.set(now, level);
     }
 

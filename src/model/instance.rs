@@ -99,30 +99,34 @@ impl Description {
 }
 
 /// The changing state of a container instance. Read it freely; [`super::cluster::Cluster`] changes it.
+///
+/// What every placement looks at lies in one cache line: among many instances it is not in the
+/// cache.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(C, align(64))]
 pub struct Instance {
-    /// Registration state.
-    pub status: InstanceStatus,
-    /// Whether the agent is connected.
-    pub agent_connected: bool,
     /// What remains of the registered resources.
     pub free: Resources,
     /// What was registered.
     pub capacity: Resources,
-    /// Whether it runs Windows, which ignores task sizes.
-    pub windows: bool,
+    /// How many of its tasks each group has here; no group stands with zero.
+    pub groups: Vec<(GroupId, u32)>,
     /// Tasks placed here whose desired status is RUNNING.
     pub tasks: u32,
+    /// Registration state.
+    pub status: InstanceStatus,
+    /// Whether the agent is connected.
+    pub agent_connected: bool,
+    /// Whether it runs Windows, which ignores task sizes.
+    pub windows: bool,
     /// GPU devices that are free: bit `n` is the device registered as number `n`.
     pub free_gpus: u64,
-    /// GPU devices that tasks share (mode NVIDIA_MPS), in the order in which they came to be shared.
-    pub shared_gpus: Vec<SharedGpu>,
-    /// Memory of each GPU in MiB; 0 when nobody gave it.
-    pub gpu_memory: u32,
     /// Host ports that are taken, ascending; the reserved ones included.
     pub ports: Vec<HostPort>,
-    /// How many of those tasks each group has here; no group stands with zero.
-    pub groups: Vec<(GroupId, u32)>,
+    /// GPU devices that tasks share (mode NVIDIA_MPS), in the order in which they came to be shared.
+    pub shared_gpus: Box<[SharedGpu]>,
+    /// Memory of each GPU in MiB; 0 when nobody gave it.
+    pub gpu_memory: u32,
     /// When it left the cluster for good; absent while it is registered.
     pub left_at: Option<SimTime>,
 }
@@ -169,7 +173,7 @@ impl Instance {
                 (1 << capacity.gpus) - 1
             },
             ports: description.reserved_ports.clone(),
-            shared_gpus: Vec::new(),
+            shared_gpus: Box::default(),
             gpu_memory: description.gpu_memory.unwrap_or(0),
             groups: Vec::new(),
             left_at: None,
@@ -247,10 +251,12 @@ impl Instance {
             Some(gpu) => gpu.free_memory -= memory,
             None => {
                 self.free.gpus -= 1;
-                self.shared_gpus.push(SharedGpu {
+                let shared = SharedGpu {
                     device,
                     free_memory: total - memory,
-                });
+                };
+                let before = std::mem::take(&mut self.shared_gpus).into_iter();
+                self.shared_gpus = before.chain([shared]).collect();
             }
         }
         1 << device
@@ -263,7 +269,8 @@ impl Instance {
         let at = at.expect("a GPU that is given back was shared");
         self.shared_gpus[at].free_memory += memory;
         if self.shared_gpus[at].free_memory == self.gpu_memory {
-            self.shared_gpus.remove(at);
+            let before = std::mem::take(&mut self.shared_gpus).into_iter();
+            self.shared_gpus = before.filter(|gpu| gpu.device != device).collect();
             self.free.gpus += 1;
             self.free_gpus |= bits;
         }
@@ -334,5 +341,11 @@ mod tests {
         assert_eq!(linux, demand.resources);
         let windows = instance("windows").resources_for(&demand);
         assert_eq!((windows.cpu, windows.memory, windows.enis), (100, 128, 1));
+    }
+
+    /// Two cache lines: there are many, and each is looked at now and then.
+    #[test]
+    fn an_instance_is_small() {
+        assert_eq!(size_of::<Instance>(), 128);
     }
 }

@@ -90,7 +90,7 @@ impl Held {
         let mut ports = self.ports.clone();
         ports.extend(&description.reserved_ports);
         assert!(instance.ports.iter().eq(&ports), "ports");
-        for gpu in &instance.shared_gpus {
+        for gpu in instance.shared_gpus.iter() {
             let (memory, _) = self.shared[&u32::from(gpu.device)];
             assert_eq!(gpu.free_memory + memory, instance.gpu_memory, "GPU memory");
         }
