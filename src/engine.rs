@@ -256,6 +256,8 @@ pub struct Outcome {
 pub struct Start {
     /// Whose it is.
     pub provider: ProviderId,
+    /// Which of its group's types.
+    pub kind: usize,
     /// Since when.
     pub launched_at: SimTime,
     /// When its group gave it up; absent: it still boots.
@@ -520,11 +522,12 @@ impl<'r, R: Recorder> Engine<'r, R> {
     /// Serves whoever waits, after the events of a round: capacity that was lost is replaced, then
     /// come tasks in PROVISIONING, services, and callers that queue.
     fn serve_all(&mut self) {
-        if !self.groups.is_empty() {
-            self.finish_drains();
-            self.replace_lost();
-        }
+        self.end_daemons();
         loop {
+            if !self.groups.is_empty() {
+                self.finish_drains();
+                self.replace_lost();
+            }
             self.serve_waiting();
             if !self.serve_services() {
                 break;
@@ -560,6 +563,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
 
     fn outcome(mut self) -> Outcome {
         let mut live: Vec<Task> = self.tasks.iter().cloned().collect();
+        live.iter_mut().for_each(|task| task.forget_after(self.now));
         live.sort_by_key(|task| task.number);
         let mut waiting: Vec<PendingCall> = self.calls.iter().cloned().collect();
         waiting.sort_by_key(|call| (call.requested_at, call.workload, call.number));

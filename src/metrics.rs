@@ -753,7 +753,7 @@ workloads:
         assert_eq!(used.mean, 0.6);
     }
 
-    /// A task on Fargate takes nothing of the cluster's instances and is paid for from placement to
+    /// A task on Fargate takes nothing of the cluster's instances and is paid for from its image pull to
     /// STOPPED: 1 vCPU and 0.5 GB for an hour.
     #[test]
     fn a_task_on_fargate_costs_and_reserves_nothing() {
@@ -768,6 +768,7 @@ workloads:
         metrics.record(at(0), Occurrence::Accepted(&task), &world);
         task.times.placed = Some(at(0));
         metrics.record(at(0), Occurrence::Placed(&task), &world);
+        task.times.begun = Some(at(0));
         task.times.started = Some(at(0));
         metrics.record(at(0), Occurrence::Started(&task), &world);
         let end = SimDuration::from_secs(3600);

@@ -6,11 +6,12 @@ use super::services::shares;
 use super::task::{Host, Recorded};
 use super::{Engine, Next, Occurrence, Recorder, World};
 use crate::capacity::strategy;
-use crate::model::arena::{ClusterId, InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{ClusterId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::model::instance::InstanceStatus;
 use crate::model::request::Request;
 use crate::placement::constraint::{Reason, Refusal, first_failure};
 use crate::placement::scan;
+use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Target};
 
@@ -236,7 +237,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Whether so many tasks of a call would come to wait in PROVISIONING that the cluster's limit
     /// would be passed: then none is started. Source: ECS API reference, RunTask.
-    fn passes_quota(&mut self, call: &PendingCall) -> bool {
+    fn passes_quota(&self, call: &PendingCall) -> bool {
         let template = &self.world.templates[call.template];
         let room = self.waiting_room(template.cluster);
         let launches = template.launches.len() as u8;
@@ -245,31 +246,30 @@ impl<R: Recorder> Engine<'_, R> {
         {
             return false;
         }
-        // Near the limit: puts the tasks where they would go, counts, and takes them away again.
+        // Near the limit: puts the tasks where they would go in a copy of the cluster, and counts.
         let shares = shares(&template.launches);
-        let (group, demand) = (template.group, template.demand.clone());
-        let cluster = template.cluster;
-        let (mut given, mut placed, mut wait) = (vec![0; shares.len()], Vec::new(), 0);
+        let mut trial = self.world.clusters[template.cluster].clone();
+        let (mut given, mut wait) = (vec![0; shares.len()], 0);
         for number in 0..call.missing {
             let Some(launch) = strategy::next(&shares, &given) else {
                 break;
             };
             given[launch] += 1;
-            let launch = launch as u8;
-            if self.scaling_provider(call.template, launch).is_none() {
+            if self.scaling_provider(call.template, launch as u8).is_none() {
                 continue;
             }
-            let key = task_key(call) + u64::from(number);
-            match self.choose(call.template, launch, call.workload, key) {
+            let (major, key) = (
+                call.workload.index() as u64,
+                task_key(call) + u64::from(number),
+            );
+            let mut draw = Draw::new(self.streams, Purpose::RandomPlacement, major, key);
+            let request = request(&self.world, call.template, launch as u8);
+            match scan::choose(&trial, &request, &mut draw) {
                 Some(id) => {
-                    let gpus = self.world.clusters[cluster].place(id, &demand, group);
-                    placed.push((id, gpus));
+                    trial.place(id, &template.demand, template.group);
                 }
                 None => wait += 1,
             }
-        }
-        for (id, gpus) in placed {
-            self.world.clusters[cluster].release(id, &demand, group, gpus);
         }
         wait > room
     }

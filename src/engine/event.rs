@@ -100,12 +100,12 @@ impl Event {
             Event::Minute
             | Event::WarmInstanceReady(_)
             | Event::SpotNotice(..)
-            | Event::SpotReclaim(..)
             | Event::InstanceFails(..)
             | Event::DrainEnds(..)
             | Event::FargateSpotNotice(_)
             | Event::CallDue(_) => false,
             Event::Action(_)
+            | Event::SpotReclaim(..)
             | Event::InstanceReady(_)
             | Event::InterfaceAttached(_)
             | Event::TaskStarted(_)

@@ -20,6 +20,8 @@ use crate::time::SimDuration;
 pub(super) struct Launching {
     pub cluster: ClusterId,
     pub description: Description,
+    /// Which of its group's types it is.
+    pub kind: usize,
 }
 
 /// The notice that Amazon EC2 and Fargate give before they take Spot capacity back.
@@ -52,6 +54,7 @@ impl<R: Recorder> Engine<'_, R> {
         let Some(Launching {
             cluster,
             mut description,
+            ..
         }) = self.starting.remove(at)
         else {
             return;
@@ -99,11 +102,20 @@ impl<R: Recorder> Engine<'_, R> {
                 self.world.clusters[cluster].set_status(id, InstanceStatus::Inactive);
                 self.instance_changed(cluster, id, InstanceChange::Deregistered);
             }
+            // The machine of one that was deregistered goes now.
+            if matches!(what, InstanceDeed::Terminate | InstanceDeed::Stop) {
+                self.instance_left(cluster, id);
+            }
             return;
         }
+        let of_group = self.world.clusters[cluster].descriptions()[id]
+            .provider
+            .is_some();
         match what {
             InstanceDeed::Drain if status == InstanceStatus::Active => self.drain(cluster, id),
-            InstanceDeed::Activate if status == InstanceStatus::Draining => {
+            InstanceDeed::Activate
+                if status == InstanceStatus::Draining && !self.is_leaving(cluster, id) =>
+            {
                 self.world.clusters[cluster].set_status(id, InstanceStatus::Active);
                 self.instance_changed(cluster, id, InstanceChange::Activated);
             }
@@ -113,6 +125,8 @@ impl<R: Recorder> Engine<'_, R> {
             }
             InstanceDeed::Deregister { force } => self.deregister(cluster, id, force),
             InstanceDeed::Terminate => self.terminate(cluster, id, HOST_TERMINATED),
+            // An Auto Scaling group replaces an instance that was stopped.
+            InstanceDeed::Stop if of_group => self.terminate(cluster, id, HOST_TERMINATED),
             InstanceDeed::Stop => {
                 self.lose_all(cluster, id, HOST_TERMINATED);
                 self.connect(cluster, id, false);
@@ -168,7 +182,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     pub(super) fn instance_fails(&mut self, cluster: ClusterId, id: InstanceId) {
         if self.is_gone(cluster, id) {
-            return;
+            return self.instance_left(cluster, id);
         }
         self.terminate(cluster, id, HOST_TERMINATED);
         let description = &self.world.clusters[cluster].descriptions()[id];
@@ -182,6 +196,7 @@ impl<R: Recorder> Engine<'_, R> {
                 Launching {
                     cluster,
                     description,
+                    kind: 0,
                 },
                 repair,
             );
@@ -191,10 +206,11 @@ impl<R: Recorder> Engine<'_, R> {
     /// Two minutes' notice; an agent that is told to drains its instance.
     pub(super) fn spot_notice(&mut self, cluster: ClusterId, id: InstanceId) {
         if self.is_gone(cluster, id) {
-            return;
+            return self.instance_left(cluster, id);
         }
         self.instance_changed(cluster, id, InstanceChange::SpotNotice);
-        if self.world.clusters[cluster].descriptions()[id].spot_draining {
+        let place = &self.world.clusters[cluster];
+        if place.descriptions()[id].spot_draining && place.instances()[id].agent_connected {
             self.drain(cluster, id);
         }
         self.schedule(self.now + SPOT_NOTICE, Event::SpotReclaim(cluster, id));
@@ -264,6 +280,7 @@ impl<R: Recorder> Engine<'_, R> {
         let starting = self.starting.iter().filter_map(|it| {
             Some(Start {
                 provider: it.description.provider?,
+                kind: it.kind,
                 launched_at: it.description.launched_at,
                 cancelled_at: None,
             })

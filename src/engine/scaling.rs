@@ -111,7 +111,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// One datapoint of CapacityProviderReservation, and what follows for the desired capacity.
     fn evaluate(&mut self, id: ProviderId) -> Reading {
-        let (waiting, _) = self.waiting_groups(id);
+        let waiting = self.waiting_groups(id);
         let auto_scaling = self.world.providers[id].group().expect("asked for a group");
         let settings = auto_scaling.scaling.expect("asked for managed scaling");
         let cluster = auto_scaling.cluster;
@@ -216,6 +216,7 @@ impl<R: Recorder> Engine<'_, R> {
             );
             self.cancelled.push(Start {
                 provider: id,
+                kind: launching.kind,
                 launched_at: *launched_at,
                 cancelled_at: Some(self.now),
             });
@@ -240,7 +241,8 @@ impl<R: Recorder> Engine<'_, R> {
         if group.types.is_empty() {
             return;
         }
-        let mut description = group.types[(number % group.types.len() as u64) as usize].clone();
+        let kind = (number % group.types.len() as u64) as usize;
+        let mut description = group.types[kind].clone();
         let name = format!("{}/{}", self.world.providers[id].name, number + 1);
         description.ec2_instance_id = Some(format!("i-{:05x}{:012x}", id.index() + 1, number + 1));
         // The zone with the fewest of the group, the first of those that tie.
@@ -272,6 +274,7 @@ impl<R: Recorder> Engine<'_, R> {
                 Launching {
                     cluster,
                     description,
+                    kind,
                 },
                 pool.boot_time,
             );
@@ -280,6 +283,7 @@ impl<R: Recorder> Engine<'_, R> {
                 Launching {
                     cluster,
                     description,
+                    kind,
                 },
                 boot_time,
             );
@@ -333,21 +337,27 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
-    /// Terminates what has drained: instances on their way out without any task left.
-    pub(super) fn finish_drains(&mut self) {
+    /// Has the services look at what drains: where only daemons are left, they go now.
+    pub(super) fn end_daemons(&mut self) {
         for id in self.world.providers.ids() {
-            if self.groups[id].leaving.is_empty() {
-                continue;
-            }
             let Some(group) = self.world.providers[id].group() else {
                 continue;
             };
             let cluster = group.cluster;
-            // Where only daemons are left, they go now.
             let mut leaving = self.groups[id].leaving.iter();
             if leaving.any(|it| self.is_empty(cluster, *it)) {
                 self.services_look(cluster);
             }
+        }
+    }
+
+    /// Terminates what has drained: instances on their way out without any task left.
+    pub(super) fn finish_drains(&mut self) {
+        for id in self.world.providers.ids() {
+            let Some(group) = self.world.providers[id].group() else {
+                continue;
+            };
+            let cluster = group.cluster;
             let leaving = self.groups[id].leaving.iter().copied();
             let done: Vec<InstanceId> = leaving
                 .filter(|it| self.aboard[cluster][it.index()].is_empty())
@@ -365,6 +375,12 @@ impl<R: Recorder> Engine<'_, R> {
             return false;
         };
         self.groups[provider].leaving.contains(&id) && !self.is_empty(cluster, id)
+    }
+
+    /// Whether an instance drains because its group gives it up.
+    pub(super) fn is_leaving(&self, cluster: ClusterId, id: InstanceId) -> bool {
+        let provider = self.world.clusters[cluster].descriptions()[id].provider;
+        provider.is_some_and(|provider| self.groups[provider].leaving.contains(&id))
     }
 
     pub(super) fn drain_ends(&mut self, cluster: ClusterId, id: InstanceId) {
@@ -423,15 +439,21 @@ impl<R: Recorder> Engine<'_, R> {
         self.tell_scaled(id, None);
     }
 
-    fn tell_scaled(&mut self, id: ProviderId, reading: Option<Reading>) {
-        let (_, waiting) = self.waiting_groups(id);
+    pub(super) fn tell_scaled(&mut self, id: ProviderId, reading: Option<Reading>) {
+        let waiting = self.waiting_for(id);
         let state = &self.groups[id];
+        let group = self.world.providers[id]
+            .group()
+            .expect("a group is told of");
+        let instances = self.world.clusters[group.cluster].instances();
+        let in_service = state.in_service.iter();
+        let active = in_service.filter(|it| instances[**it].status == InstanceStatus::Active);
         let scaled = Scaled {
             provider: id,
             reservation: reading.map(|reading| reading.percent()),
             needed: reading.map(|reading| reading.needed),
             desired: state.desired,
-            running: state.in_service.len() as u32,
+            running: active.count() as u32,
             starting: state.starting,
             waiting,
         };

@@ -225,7 +225,12 @@ impl<R: Recorder> Engine<'_, R> {
         };
         // Stopped from outside or by the service, or lost with its host, is no failure of its own.
         let by_itself = task.stop.is_some_and(|stop| match stop.code {
-            StopCode::TaskFailedToStart | StopCode::EssentialContainerExited => true,
+            // One that found no room in PROVISIONING is made again.
+            StopCode::TaskFailedToStart => !matches!(
+                stop.reason,
+                StopReason::NoRoom(_) | StopReason::NoActiveInstances | StopReason::EmptyProvider
+            ),
+            StopCode::EssentialContainerExited => true,
             StopCode::ServiceSchedulerInitiated
             | StopCode::UserInitiated
             | StopCode::SpotInterruption
@@ -406,9 +411,8 @@ impl<R: Recorder> Engine<'_, R> {
                 zones.and_then(|zones| cluster.attribute_value(zones, id)) == Some(zone)
             }
             Ok(Some(Host::Fargate { zone: found, .. })) => found == Some(zone),
-            // Managed scaling will make a place, in the zone that has fewest instances.
-            Ok(None) => true,
-            Err(_) => false,
+            // Nobody knows in which zone managed scaling would make a place.
+            Ok(None) | Err(_) => false,
         };
         match found {
             Ok(host) if fits => self.join(index, &wanted, host, true),
@@ -475,8 +479,8 @@ impl<R: Recorder> Engine<'_, R> {
         (service.retry, service.told) = (None, None);
     }
 
-    /// Some task found no place: the service tries again after a while, or when something has
-    /// changed [U-44]. It tells so once.
+    /// Some task found no place: the service tries again after a while, or when something of it or
+    /// of its instances has changed [U-44]. It tells so once.
     fn placement_failed(&mut self, index: usize, launch: u8, obstacle: Option<Reason>) {
         let retry_at = self.now + self.world.choices.service_retry;
         let service = &self.services[index];
@@ -717,9 +721,11 @@ impl<R: Recorder> Engine<'_, R> {
             rules.strategies.first(),
             Some(StrategyRule::SpreadAttribute(name)) if name == ZONE
         );
-        let wants = self
-            .service(id)
-            .is_some_and(|service| service.zone_rebalancing);
+        // Where several providers share the tasks, the provider comes before the zone.
+        let wants = template.launches.len() == 1
+            && self
+                .service(id)
+                .is_some_and(|service| service.zone_rebalancing);
         let on_fargate = self.fargate_launch(template.launches[0].on).is_some();
         let mut zones = Vec::new();
         if wants && on_fargate {

@@ -280,6 +280,25 @@ impl Task {
         self.stop.is_none()
     }
 
+    /// Takes back what is written of a time that does not come any more: how a task that is being
+    /// stopped would have ended.
+    pub(super) fn forget_after(&mut self, end: SimTime) {
+        if self.times.execution_stopped.is_some_and(|at| at > end) {
+            self.times.execution_stopped = None;
+            self.exit = None;
+            self.exits = Box::default();
+        }
+    }
+
+    /// When its last image pull ended, as far as that has come.
+    pub fn pull_ended(&self) -> Option<SimTime> {
+        let ended = self.times.begun? + self.times.pull?;
+        let is_over = self.times.started.is_some()
+            || self.state == TaskState::Activating
+            || self.times.stopping.is_some_and(|at| at >= ended);
+        is_over.then_some(ended)
+    }
+
     /// Wait: from the caller's first request to RUNNING; absent until then.
     pub fn wait(&self) -> Option<SimDuration> {
         self.times.started.map(|at| at - self.times.requested)

@@ -66,6 +66,7 @@ impl<R: Recorder> Engine<'_, R> {
         self.lines[provider].joined = true;
         let until = self.now + self.world.choices.patience;
         self.schedule(until, Event::PatienceEnds(at));
+        self.tell_scaled(provider, None);
     }
 
     /// Tries those that wait again where the cluster has changed, oldest first; a later one that
@@ -82,7 +83,11 @@ impl<R: Recorder> Engine<'_, R> {
             if line.tasks.is_empty() || (line.tried_at == version && !line.joined) {
                 continue;
             }
+            let before = self.waiting_for(provider);
             self.serve_line(provider);
+            if self.waiting_for(provider) < before {
+                self.tell_scaled(provider, None);
+            }
             self.lines[provider].joined = false;
             self.lines[provider].tried_at = self.world.clusters[cluster].version();
         }
@@ -163,20 +168,24 @@ impl<R: Recorder> Engine<'_, R> {
         self.waiting[template.cluster] -= 1;
         if let LaunchOn::Provider(provider) = template.launches[usize::from(task.launch)].on {
             self.lines[provider].tasks.retain(|other| *other != at);
+            self.tell_scaled(provider, None);
         }
     }
 
-    /// The tasks that wait for a provider, alike ones together, and how many they are.
-    pub(super) fn waiting_groups(&self, provider: ProviderId) -> (Vec<WaitingGroup>, u32) {
+    /// How many tasks wait for a provider.
+    pub(super) fn waiting_for(&self, provider: ProviderId) -> u32 {
+        self.lines[provider].tasks.len() as u32
+    }
+
+    /// The tasks that wait for a provider, alike ones together.
+    pub(super) fn waiting_groups(&self, provider: ProviderId) -> Vec<WaitingGroup> {
         let mut groups: Vec<WaitingGroup> = Vec::new();
         let mut known: Vec<(TemplateId, usize)> = Vec::new();
-        let mut total = 0;
         for task in self.lines[provider]
             .tasks
             .iter()
             .filter_map(|at| self.tasks.get(*at))
         {
-            total += 1;
             let kind = known.iter().find(|(kind, _)| *kind == task.template);
             let at = kind.map(|(_, at)| *at).unwrap_or_else(|| {
                 let template = &self.world.templates[task.template];
@@ -197,7 +206,7 @@ impl<R: Recorder> Engine<'_, R> {
             });
             groups[at].count += 1;
         }
-        (groups, total)
+        groups
     }
 
     /// Why each task that waits finds no place, by its number.

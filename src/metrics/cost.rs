@@ -55,12 +55,14 @@ struct FargateKind {
 }
 
 impl FargateUse {
-    /// A task that was placed on Fargate is billed up to `end`.
+    /// A task on Fargate is billed from the start of its image pull up to `end`.
+    ///
+    /// Source: AWS Fargate pricing.
     pub fn add(&mut self, task: &Task, template: &Template, spot: bool, end: SimTime) {
-        let Some(placed_at) = task.times.placed else {
+        let Some(begun_at) = task.times.begun else {
             return;
         };
-        let billed = u128::from(billed(placed_at, end));
+        let billed = u128::from(billed(begun_at, end));
         let size = &template.demand.resources;
         let kind = &mut self.0[usize::from(spot)];
         kind.cpu += u128::from(size.cpu) * billed;
@@ -155,7 +157,7 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
     }
     for start in &outcome.starting {
         let group = world.providers[start.provider].group();
-        if let Some(bought) = group.and_then(|group| group.types.first()) {
+        if let Some(bought) = group.and_then(|group| group.types.get(start.kind)) {
             let until = start.cancelled_at.unwrap_or(end);
             sums.add(bought, start.launched_at, until, metrics.since, 0);
         }

@@ -250,13 +250,12 @@ impl Metrics {
         let provider = &mut self.providers[scaled.provider];
         provider.desired.set(now, u64::from(scaled.desired));
         provider.waiting.set(now, u64::from(scaled.waiting));
-        let percent = scaled.reservation.unwrap_or(0.0);
-        provider
-            .reservation
-            .set(now, (percent * 1000.0).round() as u64);
-        provider
-            .known
-            .set(now, u64::from(scaled.reservation.is_some()));
+        // Between two datapoints the last one stands.
+        if let Some(percent) = scaled.reservation {
+            let permille = (percent * 1000.0).round() as u64;
+            provider.reservation.set(now, permille);
+            provider.known.set(now, 1);
+        }
         let starting = u64::from(scaled.starting);
         self.set_starting(now, scaled.provider, starting, world);
     }

@@ -156,8 +156,6 @@ impl<W: io::Write> TaskRows<W> {
         });
         let times = &task.times;
         let begun = times.begun.filter(|_| times.pull.is_some());
-        let pulled = begun.map(|begun| begun + times.pull.unwrap_or_default());
-        let pull_over = pulled.filter(|_| times.started.is_some());
         let row = &mut self.row;
         row.field.clear();
         row.field.extend_from_slice(b"task-");
@@ -181,7 +179,7 @@ impl<W: io::Write> TaskRows<W> {
             .time(Some(times.created))
             .time(times.placed)
             .time(begun)
-            .time(pull_over)
+            .time(task.pull_ended())
             .time(times.started)
             .time(times.stopping)
             .time(times.execution_stopped)

@@ -46,9 +46,7 @@ pub(super) fn document(task: &Task, world: &World, scope: &Scope, told: &Told) -
         memory: template.size.1.map(|mib| mib.to_string()),
         overrides: Some(scope.facts[task.template].overrides.clone()),
         pull_started_at: pull.map(|(begun, _)| at(begun)),
-        pull_stopped_at: pull
-            .filter(|_| times.started.is_some())
-            .map(|(begun, pull)| at(begun + pull)),
+        pull_stopped_at: task.pull_ended().map(at),
         started_at: times.started.map(at),
         started_by,
         stop_code: task.stop.map(|stop| stop.code.text().to_owned()),

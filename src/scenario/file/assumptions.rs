@@ -328,7 +328,7 @@ readings! {
     }
     /// Running instances.
     RunningInstances {
-        /// Those that are registered; a scale-out never lowers the desired capacity.
+        /// Those that are registered and ACTIVE; a scale-out never lowers the desired capacity.
         Registered,
     }
     /// Constraints of waiting tasks.
