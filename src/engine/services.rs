@@ -225,12 +225,7 @@ impl<R: Recorder> Engine<'_, R> {
         };
         // Stopped from outside or by the service, or lost with its host, is no failure of its own.
         let by_itself = task.stop.is_some_and(|stop| match stop.code {
-            // One that found no room in PROVISIONING is made again.
-            StopCode::TaskFailedToStart => !matches!(
-                stop.reason,
-                StopReason::NoRoom(_) | StopReason::NoActiveInstances | StopReason::EmptyProvider
-            ),
-            StopCode::EssentialContainerExited => true,
+            StopCode::TaskFailedToStart | StopCode::EssentialContainerExited => true,
             StopCode::ServiceSchedulerInitiated
             | StopCode::UserInitiated
             | StopCode::SpotInterruption
@@ -240,6 +235,13 @@ impl<R: Recorder> Engine<'_, R> {
             .stop
             .is_some_and(|stop| stop.reason == StopReason::Unhealthy);
         let never_ran = task.times.started.is_none() && by_itself;
+        // That a task found no room in PROVISIONING says nothing against its deployment.
+        let found_no_room = task.stop.is_some_and(|stop| {
+            matches!(
+                stop.reason,
+                StopReason::NoRoom(_) | StopReason::NoActiveInstances | StopReason::EmptyProvider
+            )
+        });
         let first = self.world.choices.service_retry;
         let service = &mut self.services[index];
         // What ends in the moment of its start would be replaced for ever in that moment.
@@ -254,7 +256,7 @@ impl<R: Recorder> Engine<'_, R> {
                 self.tell(index, ServiceNews::Throttled);
             }
         }
-        if of_primary && (never_ran || unhealthy) {
+        if of_primary && (never_ran && !found_no_room || unhealthy) {
             self.deployment_suffers(index);
         }
         self.service_looks(workload);
