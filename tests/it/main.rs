@@ -6,6 +6,7 @@ mod bad_input;
 mod chooser;
 mod cli;
 mod edges;
+mod endings;
 mod golden;
 mod instructions;
 mod invariants;
