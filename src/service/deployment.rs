@@ -130,18 +130,6 @@ pub enum StopReason {
     Unmatched,
 }
 
-impl StopReason {
-    /// The task's `stoppedReason`; `deployment` is the id of the primary one, `ecs-svc/...`.
-    ///
-    /// Source: ECS developer guide, "Stopped tasks error codes".
-    pub fn text(self, deployment: &str) -> String {
-        match self {
-            StopReason::Unhealthy => "Task failed container health checks".to_owned(),
-            _ => format!("Scaling activity initiated by (deployment {deployment})"),
-        }
-    }
-}
-
 /// What to do now: first the stops, then the starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {

@@ -94,32 +94,6 @@ enum Course {
     From(SimDuration),
 }
 
-impl EndKind {
-    /// `stopCode` of the task. Source: ECS API reference, Task.
-    pub const fn stop_code(self) -> &'static str {
-        match self {
-            EndKind::EssentialContainerExited => "EssentialContainerExited",
-            EndKind::ImagePullFailed | EndKind::DependencyFailed | EndKind::StartTimedOut => {
-                "TaskFailedToStart"
-            }
-        }
-    }
-}
-
-impl End {
-    /// `stoppedReason` of the task, where `reasons` are those of the world.
-    pub fn reason<'a>(&self, containers: &[Container], reasons: &'a [String]) -> &'a str {
-        match self.kind {
-            EndKind::EssentialContainerExited => "Essential container in task exited",
-            EndKind::DependencyFailed | EndKind::StartTimedOut => "Task failed to start",
-            EndKind::ImagePullFailed => containers[self.container]
-                .image_pull_failure
-                .and_then(|failure| reasons.get(failure.reason as usize))
-                .map_or("CannotPullContainerError", String::as_str),
-        }
-    }
-}
-
 /// What a task does if nobody stops it. `drawn` has one entry for each container.
 pub fn timeline(containers: &[Container], drawn: &[Drawn], scratch: &mut Scratch) -> Timeline {
     let courses = &mut scratch.courses;
@@ -587,8 +561,7 @@ mod tests {
         assert_eq!((line.pull, line.started), (None, Some(secs(0))));
         assert_eq!(line.end, exited(60, 0, true));
         let end = line.end.expect("it ends");
-        assert_eq!(end.kind.stop_code(), "EssentialContainerExited");
-        assert_eq!(end.reason(&task, &[]), "Essential container in task exited");
+        assert_eq!(end.kind, EndKind::EssentialContainerExited);
         check_stop(&task, &drawn, 60, (Some(60), 60), &[Some(0)]);
     }
 
@@ -664,10 +637,6 @@ mod tests {
         assert_eq!(line.started, None);
         assert_eq!(line.pull, Some((secs(0), secs(6))));
         assert_eq!(line.end, end(6, EndKind::ImagePullFailed, 1, true));
-        let end = line.end.expect("it ends");
-        assert_eq!(end.kind.stop_code(), "TaskFailedToStart");
-        let reasons = ["other", "CannotPullContainerError: no such tag"].map(str::to_owned);
-        assert_eq!(end.reason(&task, &reasons), reasons[1]);
         check_stop(&task, &drawn, 6, (None, 6), &[None, None, None]);
     }
 
@@ -699,9 +668,6 @@ mod tests {
         let failed = line_of(1);
         assert_eq!(failed.started, None);
         assert_eq!(failed.end, end(13, EndKind::DependencyFailed, 1, true));
-        let end = failed.end.expect("it ends");
-        assert_eq!(end.kind.stop_code(), "TaskFailedToStart");
-        assert_eq!(end.reason(&task, &[]), "Task failed to start");
         let complete = [after(&[(1, Condition::Complete)]), aside()];
         let complete = timeline(&complete, &[runs(30, 0), a(1)], &mut Scratch::default());
         assert_eq!(

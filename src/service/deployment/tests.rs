@@ -279,23 +279,6 @@ fn rebalances_one_task_at_a_time_when_steady() {
     );
 }
 
-#[test]
-fn stop_reasons_in_words() {
-    let scaling = "Scaling activity initiated by (deployment ecs-svc/1)";
-    for reason in [
-        StopReason::Replaced,
-        StopReason::ScaleIn,
-        StopReason::Draining,
-        StopReason::Unmatched,
-    ] {
-        assert_eq!(reason.text("ecs-svc/1"), scaling);
-    }
-    assert_eq!(
-        StopReason::Unhealthy.text("ecs-svc/1"),
-        "Task failed container health checks"
-    );
-}
-
 fn any_task() -> impl Strategy<Value = TaskView> {
     let deployment = prop_oneof![Just(Deployment::Primary), Just(Deployment::Old)];
     let progress = prop_oneof![
