@@ -35,7 +35,8 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::arena::{Arena, ClusterId, InstanceId, ProviderId, WorkloadId};
+use crate::model::arena::{Arena, ClusterId, GroupId, InstanceId, ProviderId, WorkloadId};
+use crate::model::request::{Constraint, StrategyRule};
 use crate::placement::constraint::{Reason, Refusal};
 use crate::placement::index::Index;
 use crate::rng::Streams;
@@ -360,7 +361,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
     fn new(plan: Plan, recorder: &'r mut R) -> Self {
         let streams = Streams::new(plan.seed);
         let mut world = plan.world;
-        track_spreads(&mut world);
+        count_what_rules_ask(&mut world);
         let keeps_aboard = !plan.actions.is_empty()
             || plan.faults != Faults::default()
             || !world.providers.is_empty()
@@ -597,15 +598,36 @@ impl<'r, R: Recorder> Engine<'r, R> {
     }
 }
 
-/// Has every cluster count what the strategies of its templates spread over.
-fn track_spreads(world: &mut World) {
+/// Has every cluster count what the rules of its templates ask for, and nothing else.
+fn count_what_rules_ask(world: &mut World) {
+    let mut groups: Arena<ClusterId, Vec<GroupId>> =
+        world.clusters.ids().map(|_| Vec::new()).collect();
+    let mut any_group = false;
     for (_, template) in world.templates.iter() {
         for launch in &template.launches {
-            for rule in &world.rules[launch.rules].strategies {
-                if let crate::model::request::StrategyRule::SpreadAttribute(name) = rule {
-                    world.clusters[template.cluster].track(template.group, name);
+            let rules = &world.rules[launch.rules];
+            for rule in &rules.strategies {
+                match rule {
+                    StrategyRule::SpreadAttribute(name) => {
+                        world.clusters[template.cluster].track(template.group, name);
+                    }
+                    StrategyRule::SpreadInstance => groups[template.cluster].push(template.group),
+                    StrategyRule::Random
+                    | StrategyRule::BinpackCpu
+                    | StrategyRule::BinpackMemory => {}
                 }
             }
+            for constraint in &rules.constraints {
+                match constraint {
+                    Constraint::DistinctInstance => groups[template.cluster].push(template.group),
+                    Constraint::MemberOf(expression) => any_group |= expression.depends_on_tasks(),
+                }
+            }
+        }
+    }
+    if !any_group {
+        for (id, groups) in groups.iter() {
+            world.clusters[id].count_only(groups);
         }
     }
 }

@@ -32,7 +32,7 @@ impl<R: Recorder> Engine<'_, R> {
             } => {
                 for at in self.tasks_of(workload, task) {
                     if let Some(task) = self.tasks.get_mut(at) {
-                        task.protected_until = self.now + lasts;
+                        task.aside_mut().protected_until = self.now + lasts;
                     }
                 }
                 self.service_looks(workload);

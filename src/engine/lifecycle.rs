@@ -9,7 +9,7 @@ use super::event::{Event, Ref};
 use super::instances::SPOT_NOTICE;
 use super::plan::ResourceRelease;
 use super::task::{
-    End, Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
+    Aside, End, Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
 };
 use super::{Engine, Occurrence, Recorder};
 use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
@@ -121,7 +121,6 @@ impl<R: Recorder> Engine<'_, R> {
             launch: wanted.launch,
             deployment: wanted.deployment,
             behaviour: wanted.behaviour,
-            recorded: wanted.recorded,
             host: None,
             gpus: 0,
             state: TaskState::Waiting,
@@ -133,12 +132,13 @@ impl<R: Recorder> Engine<'_, R> {
             run_time: life.run_time(),
             stop: None,
             exit: None,
-            exits: Box::default(),
             health: Health::Unknown,
-            protected_until: SimTime::ZERO,
-            rebalances: false,
-            checked: Health::Unknown,
-            was_healthy: false,
+            aside: (wanted.recorded != Recorded::default()).then(|| {
+                Box::new(Aside {
+                    recorded: wanted.recorded,
+                    ..Aside::default()
+                })
+            }),
             end: life.end,
             seat: 0,
         };
@@ -215,7 +215,7 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn begin(&mut self, at: Ref, life: Option<Life>) {
         let life = life.unwrap_or_else(|| {
             let task = self.tasks.get(at).expect("a task that begins lives");
-            let (workload, key, recorded) = (task.workload, task.key, task.recorded);
+            let (workload, key, recorded) = (task.workload, task.key, task.aside().recorded);
             self.life(workload, key, task.behaviour, recorded)
         });
         let task = self.tasks.get_mut(at).expect("a task that begins lives");
@@ -289,7 +289,7 @@ impl<R: Recorder> Engine<'_, R> {
         };
         // The first change is to HEALTHY, unless it never was.
         let (workload, key, behaviour) = (task.workload, task.key, task.behaviour);
-        let (recorded, begun) = (task.recorded, task.times.begun);
+        let (recorded, begun) = (task.aside().recorded, task.times.begun);
         let health = self
             .life(workload, key, behaviour, recorded)
             .timeline
@@ -301,7 +301,10 @@ impl<R: Recorder> Engine<'_, R> {
             (Some(healthy), _) if healthy <= now => Health::Healthy,
             _ => Health::Unknown,
         };
-        task.checked = by_now(health.checked);
+        let checked = by_now(health.checked);
+        if checked != task.aside().checked {
+            task.aside_mut().checked = checked;
+        }
         let before = std::mem::replace(&mut task.health, by_now(health.healthy));
         if task.health != before {
             self.recorder
@@ -420,7 +423,7 @@ impl<R: Recorder> Engine<'_, R> {
             }
         }
         let (begun, behaviour) = (task.times.begun.unwrap_or(self.now), task.behaviour);
-        let (workload, key, recorded) = (task.workload, task.key, task.recorded);
+        let (workload, key, recorded) = (task.workload, task.key, task.aside().recorded);
         self.life(workload, key, behaviour, recorded);
         let containers = &self.world.behaviours[behaviour];
         let Desk {
@@ -441,7 +444,7 @@ impl<R: Recorder> Engine<'_, R> {
         };
         task.exit = own.and_then(|end| end.exit).or_else(first_essential);
         if exits.len() > 1 {
-            task.exits = exits.as_slice().into();
+            task.aside_mut().exits.clone_from(exits);
         }
         if let Some(executed) = stopping.executed {
             task.times.execution_stopped = Some(begun + executed);

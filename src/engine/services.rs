@@ -471,7 +471,10 @@ impl<R: Recorder> Engine<'_, R> {
         service.made += 1;
         service.wants.pop_front();
         let at = self.admit(wanted);
-        self.tasks.get_mut(at).expect("just accepted").rebalances = rebalances;
+        if rebalances {
+            let task = self.tasks.get_mut(at).expect("just accepted");
+            task.aside_mut().rebalances = true;
+        }
         self.services[index].tasks.push(at);
         self.house(at, host);
     }
@@ -633,7 +636,7 @@ impl<R: Recorder> Engine<'_, R> {
             let Some(task) = self.tasks.get_mut(at) else {
                 continue;
             };
-            if !std::mem::replace(&mut task.was_healthy, true) {
+            if !std::mem::replace(&mut task.aside_mut().was_healthy, true) {
                 let service = &mut self.services[index];
                 service.throttle.reset();
                 if let Some(breaker) = &mut service.breaker {
@@ -672,7 +675,7 @@ impl<R: Recorder> Engine<'_, R> {
                 deployment::Health::Healthy
             }
             (Some(_), false) => deployment::Health::Unknown,
-            (Some(since), true) => match task.checked {
+            (Some(since), true) => match task.aside().checked {
                 Health::Healthy => deployment::Health::Healthy,
                 Health::Unhealthy if since >= grace => deployment::Health::Unhealthy,
                 Health::Unhealthy | Health::Unknown => deployment::Health::Unknown,
@@ -689,8 +692,8 @@ impl<R: Recorder> Engine<'_, R> {
             phase,
             health,
             on_draining,
-            protected: self.now < task.protected_until,
-            rebalances: task.rebalances,
+            protected: self.now < task.aside().protected_until,
+            rebalances: task.aside().rebalances,
             zone: self.zone_of(service.cluster, task),
         }
     }

@@ -24,8 +24,6 @@ pub struct Task {
     pub deployment: u32,
     /// How its containers behave.
     pub behaviour: BehaviourId,
-    /// What a trace has recorded of its first essential container.
-    pub recorded: Recorded,
     /// Where it is placed; absent while it waits for capacity of its provider, and for ever when it
     /// stops before it got any.
     pub host: Option<Host>,
@@ -43,24 +41,46 @@ pub struct Task {
     /// How the container exited that ended it, or else its first essential container; absent when
     /// none exited by itself or by a signal.
     pub exit: Option<Exit>,
-    /// How each container exited, in the order of the task definition; empty for a task of one
-    /// container, see [`Task::exit`].
-    pub exits: Box<[Option<Exit>]>,
     /// What the health checks of its essential containers say.
     pub health: Health,
-    /// Scale-in and deployments leave it alone until then.
-    pub protected_until: SimTime,
-    /// Whether its service started it to even out the zones.
-    pub(super) rebalances: bool,
-    /// What its service goes by: the same over those containers that have a check.
-    pub(super) checked: Health,
-    /// Whether its service has seen it healthy.
-    pub(super) was_healthy: bool,
+    /// What can be said of few tasks only; absent while nothing can.
+    pub(super) aside: Option<Box<Aside>>,
     /// How it will end by itself, unless it is stopped before.
     pub(super) end: Option<End>,
     /// Its place in the list of tasks of its instance.
     pub(super) seat: u32,
 }
+
+/// What can be said of few tasks only, kept apart so that the others stay small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// What a trace has recorded of its first essential container.
+    pub recorded: Recorded,
+    /// How each container exited, in the order of the task definition; empty for a task of one
+    /// container, see [`Task::exit`].
+    pub exits: Vec<Option<Exit>>,
+    /// Scale-in and deployments leave it alone until then.
+    pub protected_until: SimTime,
+    /// Whether its service started it to even out the zones.
+    pub(super) rebalances: bool,
+    /// What its service goes by: its health over those containers that have a check.
+    pub(super) checked: Health,
+    /// Whether its service has seen it healthy.
+    pub(super) was_healthy: bool,
+}
+
+/// Of a task that nothing particular can be said of.
+static NOTHING_ASIDE: Aside = Aside {
+    recorded: Recorded {
+        duration: None,
+        exit_code: None,
+    },
+    exits: Vec::new(),
+    protected_until: SimTime::ZERO,
+    rebalances: false,
+    checked: Health::Unknown,
+    was_healthy: false,
+};
 
 /// How a task ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -269,6 +289,16 @@ impl Task {
         }
     }
 
+    /// What can be said of few tasks only.
+    pub fn aside(&self) -> &Aside {
+        self.aside.as_deref().unwrap_or(&NOTHING_ASIDE)
+    }
+
+    /// The same, to add to it.
+    pub(super) fn aside_mut(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
+    }
+
     /// Whether Fargate Spot takes its capacity back.
     pub(super) fn is_interrupted_on_fargate(&self) -> bool {
         let stop = self.stop.map(|stop| stop.code);
@@ -286,7 +316,9 @@ impl Task {
         if self.times.execution_stopped.is_some_and(|at| at > end) {
             self.times.execution_stopped = None;
             self.exit = None;
-            self.exits = Box::default();
+            if let Some(aside) = &mut self.aside {
+                aside.exits.clear();
+            }
         }
     }
 
@@ -312,6 +344,6 @@ mod tests {
     /// A run holds as many tasks as run at once, and looks at each from far apart in memory.
     #[test]
     fn a_task_is_small() {
-        assert!(size_of::<Task>() <= 272, "{} bytes", size_of::<Task>());
+        assert!(size_of::<Task>() <= 216, "{} bytes", size_of::<Task>());
     }
 }

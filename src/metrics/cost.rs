@@ -150,7 +150,7 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
     for (id, cluster) in world.clusters.iter() {
         for (instance, description) in cluster.descriptions().iter() {
             let left_at = cluster.instances()[instance].left_at.unwrap_or(end);
-            let busy = metrics.clusters[id].instances[instance].busy.area();
+            let busy = u128::from(metrics.clusters[id].instances[instance].busy);
             let launched_at = description.launched_at;
             sums.add(description, launched_at, left_at, metrics.since, busy);
         }

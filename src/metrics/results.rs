@@ -604,7 +604,7 @@ fn resource_results(
     let by = |binding: usize| metrics.stranded_by[binding][resource].area();
     let (mut instances, mut zones) = (Vec::new(), BTreeMap::<&str, (u128, u128)>::new());
     for (id, used) in metrics.instances.iter() {
-        let area = used.reserved[resource].area();
+        let area = used.areas[resource];
         let capacity = u128::from(super::parts(&cluster.instances()[id].capacity)[resource]);
         let whole = capacity * presence.0[id.index()];
         instances.push((area, whole));
@@ -663,7 +663,7 @@ fn pools<'a>(
         pool.instances += 1;
         pool.tasks += used.tasks;
         for (resource, part) in super::parts(&description.capacity).into_iter().enumerate() {
-            pool.areas[resource] += used.reserved[resource].area();
+            pool.areas[resource] += used.areas[resource];
             pool.capacities[resource] += u128::from(part) * presence.0[id.index()];
         }
     }

@@ -107,6 +107,11 @@ impl<I: Id, T> Arena<I, T> {
     pub fn items(&self) -> &[T] {
         &self.items
     }
+
+    /// All items to change, in order of their ids.
+    pub fn items_mut(&mut self) -> &mut [T] {
+        &mut self.items
+    }
 }
 
 impl<I: Id, T> Default for Arena<I, T> {

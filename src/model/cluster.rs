@@ -20,6 +20,8 @@ pub struct Cluster {
     group_names: Vec<String>,
     group_ids: FxHashMap<String, GroupId>,
     group_spreads: Arena<GroupId, Vec<Spread>>,
+    /// The groups whose tasks are counted instance by instance; absent: all.
+    counted: Option<Arena<GroupId, bool>>,
     tracked: Arena<AttributeId, Tracked>,
     changes: ChangeLog,
 }
@@ -75,6 +77,7 @@ impl Cluster {
             group_names: Vec::new(),
             group_ids: FxHashMap::default(),
             group_spreads: Arena::new(),
+            counted: None,
             tracked: Arena::new(),
             changes: ChangeLog::default(),
         }
@@ -133,6 +136,27 @@ impl Cluster {
     /// Name of a group.
     pub fn group_name(&self, group: GroupId) -> &str {
         &self.group_names[group.index()]
+    }
+
+    /// From now on only these groups are counted instance by instance, for who asks for no others:
+    /// that saves a look at memory far away at each coming and going of a task.
+    pub fn count_only(&mut self, groups: &[GroupId]) {
+        let mut counted: Arena<GroupId, bool> = self.group_spreads.ids().map(|_| false).collect();
+        for group in groups {
+            counted[*group] = true;
+        }
+        for instance in self.instances.items_mut() {
+            instance.groups.retain(|(group, _)| counted[*group]);
+        }
+        self.counted = Some(counted);
+    }
+
+    /// Whether the tasks of a group are counted instance by instance.
+    fn counts(&self, group: GroupId) -> bool {
+        match &self.counted {
+            Some(counted) => group.index() >= counted.len() || counted[group],
+            None => true,
+        }
     }
 
     /// Starts to count the tasks of `group` by the values of an attribute, for `spread`.
@@ -209,6 +233,7 @@ impl Cluster {
     /// # Panics
     /// When the demand does not fit.
     pub fn place(&mut self, id: InstanceId, demand: &Demand, group: GroupId) -> u64 {
+        let counts = self.counts(group);
         let instance = &mut self.instances[id];
         let need = instance.resources_for(demand);
         instance.free = instance
@@ -229,13 +254,8 @@ impl Cluster {
         };
         instance.free_gpus &= !gpus;
         instance.tasks += 1;
-        match instance
-            .groups
-            .iter_mut()
-            .find(|(known, _)| *known == group)
-        {
-            Some((_, count)) => *count += 1,
-            None => instance.groups.push((group, 1)),
+        if counts {
+            instance.count_in(group);
         }
         self.count(id, group, |count| *count += 1);
         self.note(id, Some(group));
@@ -278,16 +298,11 @@ impl Cluster {
     }
 
     fn discount(&mut self, id: InstanceId, group: GroupId) {
+        let counts = self.counts(group);
         let instance = &mut self.instances[id];
         instance.tasks -= 1;
-        let at = instance
-            .groups
-            .iter()
-            .position(|(known, _)| *known == group);
-        let at = at.expect("a task that leaves was counted in its group");
-        instance.groups[at].1 -= 1;
-        if instance.groups[at].1 == 0 {
-            instance.groups.swap_remove(at);
+        if counts {
+            instance.count_out(group);
         }
         self.count(id, group, |count| *count -= 1);
     }

@@ -109,7 +109,7 @@ pub struct Instance {
     pub free: Resources,
     /// What was registered.
     pub capacity: Resources,
-    /// How many of its tasks each group has here; no group stands with zero.
+    /// How many of its tasks each group has here, of those that are counted; no group stands with zero.
     pub groups: Vec<(GroupId, u32)>,
     /// Tasks placed here whose desired status is RUNNING.
     pub tasks: u32,
@@ -185,7 +185,25 @@ impl Instance {
         self.status == InstanceStatus::Active && self.agent_connected
     }
 
-    /// Tasks of `group` here that are meant to run.
+    /// One more task of `group`.
+    pub(super) fn count_in(&mut self, group: GroupId) {
+        match self.groups.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, count)) => *count += 1,
+            None => self.groups.push((group, 1)),
+        }
+    }
+
+    /// One task of `group` less.
+    pub(super) fn count_out(&mut self, group: GroupId) {
+        let at = self.groups.iter().position(|(known, _)| *known == group);
+        let at = at.expect("a task that leaves was counted in its group");
+        self.groups[at].1 -= 1;
+        if self.groups[at].1 == 0 {
+            self.groups.swap_remove(at);
+        }
+    }
+
+    /// Tasks of `group` here that are meant to run, if the cluster counts them.
     pub fn tasks_of(&self, group: GroupId) -> u32 {
         self.groups
             .iter()

@@ -63,7 +63,7 @@ pub fn instances(
                 if whole == 0 {
                     String::new()
                 } else {
-                    fraction(ratio(used.reserved[resource].area(), whole))
+                    fraction(ratio(used.areas[resource], whole))
                 }
             };
             let provider = description.provider.map(|id| &outcome.world.providers[id]);
@@ -88,7 +88,7 @@ pub fn instances(
             row.push(if span == 0 {
                 String::new()
             } else {
-                fraction(ratio(used.busy.area(), span))
+                fraction(ratio(u128::from(used.busy), span))
             });
             row.push(
                 instance_cost(description, state, end)

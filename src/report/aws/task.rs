@@ -148,7 +148,7 @@ fn exit(task: &Task, world: &World, facts: &TaskFacts, container: &ContainerFact
     let at = behaviour_of(container, facts, behaviours)?;
     match behaviours.len() {
         1 => task.exit,
-        _ => task.exits.get(at).copied().flatten(),
+        _ => task.aside().exits.get(at).copied().flatten(),
     }
 }
 

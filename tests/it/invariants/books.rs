@@ -447,7 +447,7 @@ impl Books {
         }
         let runs = task.state == TaskState::Running;
         let reason = task.stop.map(|stop| stop.reason);
-        let protected = runs && self.now < task.protected_until;
+        let protected = runs && self.now < task.aside().protected_until;
         assert!(
             !protected || reason == Some(StopReason::Unhealthy),
             "a protected task is stopped"
