@@ -20,11 +20,15 @@ mod agents;
 mod berths;
 pub mod calendar;
 mod calls;
+mod environments;
 pub mod event;
 mod fargate;
 mod instances;
+pub mod job;
+mod jobs;
 mod lifecycle;
 pub mod plan;
+mod queues;
 mod scaling;
 mod services;
 pub mod slots;
@@ -35,7 +39,10 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::model::arena::{Arena, ClusterId, GroupId, InstanceId, ProviderId, WorkloadId};
+use crate::engine::job::{Job, JobStatus};
+use crate::model::arena::{
+    Arena, ClusterId, GroupId, InstanceId, JobId, JobKindId, ProviderId, WorkloadId,
+};
 use crate::model::request::{Constraint, StrategyRule};
 use crate::placement::constraint::{Reason, Refusal};
 use crate::placement::index::Index;
@@ -49,8 +56,9 @@ pub use calls::PendingCall;
 use event::{Event, Ref};
 use fargate::Fleet;
 use instances::Launching;
+use jobs::Jobs;
 use lifecycle::Desk;
-use plan::{Action, Faults};
+use plan::{Action, Deed, Faults};
 pub use plan::{Plan, World};
 use scaling::Group;
 use services::ServiceState;
@@ -128,6 +136,29 @@ pub enum Occurrence<'a> {
     Scaled(&'a Scaled),
     /// A service has something to say.
     Service(&'a ServiceNote),
+    /// A job of AWS Batch was made, or came to another state.
+    Job {
+        /// Which.
+        id: JobId,
+        /// The job, in its new state.
+        job: &'a Job,
+        /// The state it was in; absent when it was just made.
+        from: Option<JobStatus>,
+    },
+    /// An attempt of a job has ended: the last of its list.
+    Attempt {
+        /// Which job.
+        id: JobId,
+        /// The job.
+        job: &'a Job,
+    },
+    /// A SubmitJob call was refused: its queue takes no jobs, or it depends on one that is not there.
+    JobRefused {
+        /// Whose call.
+        workload: WorkloadId,
+        /// What it would have been.
+        kind: JobKindId,
+    },
 }
 
 /// What happens to a container instance.
@@ -246,6 +277,8 @@ pub struct Outcome {
     pub provisioning: Vec<(u64, Refusal)>,
     /// Instances that were launched and never registered.
     pub starting: Vec<Start>,
+    /// All jobs of AWS Batch, in order of creation.
+    pub jobs: Arena<JobId, Job>,
     /// Events handled.
     pub events: u64,
     /// Placement decisions made.
@@ -326,6 +359,7 @@ struct Engine<'r, R> {
     actions_left: usize,
     faults: Faults,
     desk: Desk,
+    jobs: Jobs,
     calls: Slots<PendingCall>,
     /// The calls that each workload keeps waiting under `x-fcfs`.
     queues: Arena<WorkloadId, VecDeque<Ref>>,
@@ -366,6 +400,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             || plan.faults != Faults::default()
             || !world.providers.is_empty()
             || world.choices.interface_attachment > SimDuration::ZERO
+            || !world.batch.environments.is_empty()
             || plan.workloads.iter().any(|(_, it)| it.is_service());
         let clusters = || world.clusters.iter();
         let mut engine = Engine {
@@ -401,6 +436,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             actions: plan.actions,
             faults: plan.faults,
             desk: Desk::default(),
+            jobs: Jobs::default(),
             calls: Slots::new(),
             tokens: FxHashMap::default(),
             now: SimTime::ZERO,
@@ -432,12 +468,13 @@ impl<'r, R: Recorder> Engine<'r, R> {
             });
         }
         for (number, action) in engine.actions.iter().enumerate() {
-            let event = Event::Action(number as u32);
+            let event = engine.event_of(number as u32, &action.what);
             engine.work += 1;
             engine.calendar.schedule(action.at, event.class(), event);
         }
         engine.open_groups();
         engine.open_services();
+        engine.open_batch();
         let clusters = engine.world.clusters.iter();
         let instances = clusters.map(|(id, cluster)| (id, cluster.instances().ids()));
         for (cluster, ids) in instances.collect::<Vec<_>>() {
@@ -517,6 +554,11 @@ impl<'r, R: Recorder> Engine<'r, R> {
             Event::ServiceDue(service) => self.service_looks(service),
             Event::LaunchGranted => self.launch_granted(),
             Event::Minute => self.minute(),
+            Event::BatchCall(number) => self.action(number),
+            Event::JobDue(job) => self.job_due(job),
+            Event::JobTimeout(job, tries) => self.job_timeout(job, tries),
+            Event::HeadBlocked(queue) => self.head_blocked(queue),
+            Event::EnvironmentDue(_) => self.environment_due(),
         }
     }
 
@@ -535,6 +577,38 @@ impl<'r, R: Recorder> Engine<'r, R> {
             }
         }
         self.serve_queues();
+        if !self.jobs.queues.is_empty() {
+            self.serve_jobs();
+        }
+    }
+
+    /// AWS Batch, after the events of a round: jobs are evaluated, queues dispatch, environments
+    /// scale [B-54].
+    fn serve_jobs(&mut self) {
+        self.settle_jobs();
+        self.dispatch();
+        self.scale_environments();
+        self.note_blocked_heads();
+    }
+
+    /// The event of something that is done from outside. What concerns AWS Batch comes after the
+    /// ends of attempts at the same moment, the loss of its instances included [B-54].
+    fn event_of(&self, number: u32, deed: &Deed) -> Event {
+        let of_batch = match deed {
+            Deed::Instances { cluster, .. } => {
+                let environments = self.world.batch.environments.items().iter();
+                environments.into_iter().any(|it| it.cluster == *cluster)
+            }
+            Deed::EndJobs { .. }
+            | Deed::SetQueue { .. }
+            | Deed::SetEnvironment { .. }
+            | Deed::SetConsumable { .. } => true,
+            _ => false,
+        };
+        match of_batch {
+            true => Event::BatchCall(number),
+            false => Event::Action(number),
+        }
     }
 
     fn schedule(&mut self, at: SimTime, event: Event) {
@@ -546,6 +620,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
     fn is_over(&self) -> bool {
         self.tasks.is_empty()
             && self.open_sources == 0
+            && self.jobs.live == 0
             && self.calls.is_empty()
             && self.actions_left == 0
     }
@@ -592,6 +667,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             provisioning: self.why_waiting(),
             starting: self.never_registered(),
             world: self.world,
+            jobs: self.jobs.into_list(),
             events: self.events,
             decisions: self.decisions,
         }

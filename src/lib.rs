@@ -54,6 +54,8 @@ pub mod catalogue;
 
 pub mod model;
 
+pub mod batch;
+
 pub mod api;
 
 pub mod placement;

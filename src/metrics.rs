@@ -204,7 +204,7 @@ fn runs_on_instances(template: &Template, world: &World) -> bool {
 
 /// When a task was asked for, to the books: a service's task is asked for when it is accepted.
 fn entered(task: &Task) -> SimTime {
-    if task.deployment > 0 {
+    if task.is_made_for_others() {
         task.times.created
     } else {
         task.times.requested
@@ -272,7 +272,7 @@ impl Metrics {
         let template = &world.templates[task.template];
         let cluster = &mut self.clusters[template.cluster];
         cluster.provisioning.change(now, 1, 0);
-        if task.deployment == 0 {
+        if !task.is_made_for_others() {
             cluster.waiting.change(now, 0, 1);
             return;
         }
@@ -283,7 +283,9 @@ impl Metrics {
         self.counts.requested += 1;
         self.first_request.get_or_insert(now);
         self.in_system.set(now, self.in_system.level() + 1);
-        self.meet_service(task.workload);
+        if task.deployment > 0 {
+            self.meet_service(task.workload);
+        }
     }
 
     fn meet_service(&mut self, id: WorkloadId) {
@@ -592,7 +594,10 @@ impl Recorder for Metrics {
             Occurrence::Queued(_)
             | Occurrence::Moved(_)
             | Occurrence::HealthChanged(_)
-            | Occurrence::Service(_) => {}
+            | Occurrence::Service(_)
+            | Occurrence::Job { .. }
+            | Occurrence::Attempt { .. }
+            | Occurrence::JobRefused { .. } => {}
         }
     }
 

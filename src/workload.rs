@@ -9,7 +9,7 @@ pub mod trace;
 
 use std::sync::Arc;
 
-use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, Id, InstanceId, JobKindId, TemplateId, WorkloadId};
 use crate::rng::{Purpose, Streams};
 use crate::time::{SimDuration, SimTime};
 use arrival::{ArrivalProcess, ArrivalTimes};
@@ -48,6 +48,8 @@ pub enum Call {
         /// Idempotency token: the same in every call of the workload.
         client_token: Option<String>,
     },
+    /// SubmitJob: a job of AWS Batch.
+    SubmitJob(JobKindId),
     /// StartTask: the caller names the instances, one task on each.
     StartTask {
         /// What to run.

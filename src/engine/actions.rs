@@ -54,6 +54,25 @@ impl<R: Recorder> Engine<'_, R> {
                 max_size,
                 desired,
             } => self.resize(provider, min_size, max_size, desired),
+            Deed::EndJobs {
+                workload,
+                job,
+                index,
+                request,
+                reason,
+            } => self.request_end(workload, job, index, request, reason),
+            Deed::SetQueue {
+                queue,
+                enabled,
+                priority,
+            } => self.set_queue(queue, enabled, priority),
+            Deed::SetEnvironment {
+                environment,
+                enabled,
+                min_vcpus,
+                max_vcpus,
+            } => self.set_environment(environment, enabled, min_vcpus, max_vcpus),
+            Deed::SetConsumable { resource, change } => self.set_consumable(resource, change),
             Deed::InterruptFargateSpot { workload } => {
                 for at in self.tasks_of(workload, None) {
                     let host = self.tasks.get(at).and_then(|task| task.host);

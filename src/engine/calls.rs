@@ -72,6 +72,9 @@ impl<R: Recorder> Engine<'_, R> {
 
     fn first_call(&mut self, id: WorkloadId, number: u64, submission: Submission) {
         let workload = &self.workloads[id];
+        if let Call::SubmitJob(kind) = workload.call {
+            return self.submit(id, kind, submission);
+        }
         let (template, count, targets) = match &workload.call {
             Call::RunTask {
                 template, count, ..
@@ -80,7 +83,7 @@ impl<R: Recorder> Engine<'_, R> {
                 template,
                 instances,
             } => (*template, instances.len() as u32, instances.clone()),
-            Call::CreateService(_) => unreachable!("a service makes no calls"),
+            Call::CreateService(_) | Call::SubmitJob(_) => unreachable!("it calls nothing"),
         };
         let (delay, deadline) = match workload.on_failure {
             OnFailure::Retry {
@@ -146,7 +149,10 @@ impl<R: Recorder> Engine<'_, R> {
                 client_token: Some(token),
                 ..
             } => Some((self.world.templates[call.template].cluster, token.clone())),
-            Call::RunTask { .. } | Call::StartTask { .. } | Call::CreateService(_) => None,
+            Call::RunTask { .. }
+            | Call::StartTask { .. }
+            | Call::SubmitJob(_)
+            | Call::CreateService(_) => None,
         }
     }
 
@@ -298,6 +304,7 @@ impl<R: Recorder> Engine<'_, R> {
             template: call.template,
             launch,
             deployment: 0,
+            job: None,
             behaviour: self.workloads[call.workload].behaviour,
             requested: call.requested_at,
             recorded: call.recorded,

@@ -1,6 +1,8 @@
 //! What can happen at a moment, and in which order what happens at the same moment is taken.
 
-use crate::model::arena::{ClusterId, InstanceId, ProviderId, WorkloadId};
+use crate::model::arena::{
+    ClusterId, EnvironmentId, InstanceId, JobId, ProviderId, QueueId, WorkloadId,
+};
 
 /// A live thing in a slot that is used again: the generation tells whether it is still the same
 /// thing, so that an event which was overtaken is seen to be stale.
@@ -60,6 +62,17 @@ pub enum Event {
     LaunchGranted,
     /// Managed scaling looks at all capacity providers.
     Minute,
+    /// AWS Batch is asked for something from outside: the action of this number.
+    BatchCall(u32),
+    /// A submitted job is evaluated.
+    JobDue(JobId),
+    /// The attempt of a job has run for as long as it may, if it is still this try.
+    JobTimeout(JobId, u8),
+    /// The head of a queue may have been blocked for too long.
+    HeadBlocked(QueueId),
+    /// A compute environment is to be looked at: an instance may have idled long enough, or a type
+    /// can be had again.
+    EnvironmentDue(EnvironmentId),
 }
 
 impl Event {
@@ -82,14 +95,15 @@ impl Event {
             | Event::TaskDeactivated(_)
             | Event::ContainersStopped(_)
             | Event::InterfaceDetached(_)
-            | Event::PatienceEnds(_)
-            | Event::SpotNotice(..)
+            | Event::PatienceEnds(_) => 2,
+            Event::SpotNotice(..)
             | Event::SpotReclaim(..)
             | Event::InstanceFails(..)
             | Event::DrainEnds(..)
-            | Event::FargateSpotNotice(_) => 2,
-            Event::Arrival(_) | Event::CallDue(_) | Event::ServiceDue(_) => 3,
-            Event::Minute => 4,
+            | Event::FargateSpotNotice(_) => 3,
+            Event::BatchCall(_) | Event::Arrival(_) | Event::CallDue(_) | Event::ServiceDue(_) => 4,
+            Event::JobTimeout(..) | Event::HeadBlocked(_) | Event::JobDue(_) => 5,
+            Event::Minute | Event::EnvironmentDue(_) => 6,
         }
     }
 
@@ -98,6 +112,7 @@ impl Event {
     pub const fn is_work(self) -> bool {
         match self {
             Event::Minute
+            | Event::EnvironmentDue(_)
             | Event::WarmInstanceReady(_)
             | Event::SpotNotice(..)
             | Event::InstanceFails(..)
@@ -118,6 +133,10 @@ impl Event {
             | Event::PatienceEnds(_)
             | Event::LaunchGranted
             | Event::Arrival(_)
+            | Event::BatchCall(_)
+            | Event::JobDue(_)
+            | Event::JobTimeout(..)
+            | Event::HeadBlocked(_)
             | Event::ServiceDue(_) => true,
         }
     }

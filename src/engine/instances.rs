@@ -54,7 +54,7 @@ impl<R: Recorder> Engine<'_, R> {
         let Some(Launching {
             cluster,
             mut description,
-            ..
+            kind,
         }) = self.starting.remove(at)
         else {
             return;
@@ -70,6 +70,7 @@ impl<R: Recorder> Engine<'_, R> {
         if let Some(provider) = provider {
             self.group_grew(provider, id);
         }
+        self.environment_grew(cluster, id, kind);
         self.expect_faults(cluster, id);
     }
 
@@ -186,7 +187,8 @@ impl<R: Recorder> Engine<'_, R> {
         }
         self.terminate(cluster, id, HOST_TERMINATED);
         let description = &self.world.clusters[cluster].descriptions()[id];
-        if let (Some(repair), None) = (self.faults.instance_repair, description.provider) {
+        let stands = description.provider.is_none() && self.environment_of(cluster).is_none();
+        if let Some(repair) = self.faults.instance_repair.filter(|_| stands) {
             let description = Description {
                 launched_at: self.now,
                 name: format!("{}'", description.name),
@@ -234,6 +236,7 @@ impl<R: Recorder> Engine<'_, R> {
         self.lose_all(cluster, id, stop);
         self.instance_changed(cluster, id, InstanceChange::Terminated);
         self.instance_left(cluster, id);
+        self.environment_shrank(cluster, id);
     }
 
     /// All tasks of an instance stop at once, oldest first.

@@ -12,7 +12,7 @@ use super::task::{
     Aside, End, Exit, Health, Host, Recorded, Stop, StopCode, StopReason, Task, TaskState, Times,
 };
 use super::{Engine, Occurrence, Recorder};
-use crate::model::arena::{BehaviourId, Id, InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, Id, InstanceId, JobId, TemplateId, WorkloadId};
 use crate::model::cluster::Part;
 use crate::placement::constraint::Reason;
 use crate::rng::{Draw, Purpose};
@@ -28,6 +28,7 @@ pub(super) struct Wanted {
     pub template: TemplateId,
     pub launch: u8,
     pub deployment: u32,
+    pub job: Option<JobId>,
     pub behaviour: BehaviourId,
     pub requested: SimTime,
     pub recorded: Recorded,
@@ -120,6 +121,7 @@ impl<R: Recorder> Engine<'_, R> {
             template: wanted.template,
             launch: wanted.launch,
             deployment: wanted.deployment,
+            job: wanted.job,
             behaviour: wanted.behaviour,
             host: None,
             gpus: 0,
@@ -277,8 +279,12 @@ impl<R: Recorder> Engine<'_, R> {
         task.times.started = Some(self.now);
         self.recorder
             .record(self.now, Occurrence::Started(task), &self.world);
+        let job = task.job;
         if task.deployment > 0 {
             self.service_task_runs(at);
+        }
+        if let Some(job) = job {
+            self.attempt_runs(job);
         }
     }
 
@@ -547,6 +553,9 @@ impl<R: Recorder> Engine<'_, R> {
         }
         if self.tasks.get(at).is_some_and(|task| task.deployment > 0) {
             self.service_task_stopped(at);
+        }
+        if let Some(job) = self.tasks.get(at).and_then(|task| task.job) {
+            self.attempt_ended(job, at);
         }
         self.tasks.free(at);
     }

@@ -1,7 +1,12 @@
 //! What a run is made of: everything checked and resolved, before the clock starts.
 
+use std::borrow::Cow;
+
+use crate::batch::Batch;
+use crate::engine::job::{Request, StatusReason};
 use crate::model::arena::{
-    Arena, BehaviourId, ClusterId, InstanceId, ProviderId, RulesId, TemplateId, WorkloadId,
+    Arena, BehaviourId, ClusterId, EnvironmentId, InstanceId, ProviderId, QueueId, RulesId,
+    TemplateId, WorkloadId,
 };
 use crate::model::cluster::Cluster;
 use crate::model::provider::Provider;
@@ -48,8 +53,36 @@ pub struct World {
     pub zones: Vec<String>,
     /// Fargate's limits and prices.
     pub fargate: Fargate,
+    /// AWS Batch.
+    pub batch: Batch,
     /// Choices where AWS documents nothing.
     pub choices: Choices,
+}
+
+impl World {
+    /// The words of a job's `statusReason`. Sources: AWS Batch user guide, "Automated job retries"
+    /// and "Jobs stuck in RUNNABLE"; answers seen in the field.
+    pub fn status_reason(&self, reason: &StatusReason) -> Cow<'_, str> {
+        Cow::Borrowed(match reason {
+            StatusReason::EssentialContainer => "Essential container in task exited",
+            StatusReason::FailedToStart => "Task failed to start",
+            StatusReason::FargateSpot => "Your Spot Task was interrupted.",
+            StatusReason::Timeout => "Job attempt duration exceeded timeout",
+            StatusReason::DependencyFailed => "Dependent Job failed",
+            StatusReason::ChildFailed => "Array Child Job failed",
+            StatusReason::Text(number) => &self.reasons[*number as usize],
+            StatusReason::HostTerminated(cluster, id) => {
+                let host = &self.clusters[*cluster].descriptions()[*id];
+                let name = host.ec2_instance_id.as_ref().unwrap_or(&host.name);
+                return format!("Host EC2 (instance {name}) terminated.").into();
+            }
+            StatusReason::Blocked(why) => return why.text().into(),
+            StatusReason::TimeLimit(code) => {
+                let text = "Canceled by JobStateTimeLimit action due to reason: ";
+                return format!("{text}{code}").into();
+            }
+        })
+    }
 }
 
 /// Something that is done to a cluster, a service or a task from outside.
@@ -109,11 +142,62 @@ pub enum Deed {
         /// New desired capacity.
         desired: Option<u32>,
     },
+    /// CancelJob or TerminateJob. Source: AWS Batch API reference.
+    EndJobs {
+        /// Whose jobs.
+        workload: WorkloadId,
+        /// Which of its jobs, from 1; all when absent.
+        job: Option<u64>,
+        /// Which child of that array.
+        index: Option<u32>,
+        /// What is asked for.
+        request: Request,
+        /// The caller's reason, as a number into [`World::reasons`].
+        reason: u32,
+    },
+    /// UpdateJobQueue. Source: AWS Batch API reference.
+    SetQueue {
+        /// The queue.
+        queue: QueueId,
+        /// Whether it takes jobs.
+        enabled: Option<bool>,
+        /// Its new priority.
+        priority: Option<i64>,
+    },
+    /// UpdateComputeEnvironment. Source: AWS Batch API reference.
+    SetEnvironment {
+        /// The environment.
+        environment: EnvironmentId,
+        /// Whether it takes jobs.
+        enabled: Option<bool>,
+        /// New `minvCpus`.
+        min_vcpus: Option<u32>,
+        /// New `maxvCpus`.
+        max_vcpus: Option<u32>,
+    },
+    /// UpdateConsumableResource. Source: AWS Batch API reference.
+    SetConsumable {
+        /// Its number.
+        resource: usize,
+        /// What becomes of its total.
+        change: QuantityChange,
+    },
     /// Fargate Spot takes back the capacity of all live tasks of a workload.
     InterruptFargateSpot {
         /// Whose tasks.
         workload: WorkloadId,
     },
+}
+
+/// What becomes of the total of a consumable resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuantityChange {
+    /// It is so much.
+    Set(u64),
+    /// It is so much more.
+    Add(u64),
+    /// It is so much less, as far as there is as much.
+    Remove(u64),
 }
 
 /// What happens to a container instance.

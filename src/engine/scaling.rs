@@ -173,7 +173,7 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn is_daemon(&self, workload: crate::model::arena::WorkloadId) -> bool {
         match &self.workloads[workload].call {
             Call::CreateService(service) => service.scheduling == Scheduling::Daemon,
-            Call::RunTask { .. } | Call::StartTask { .. } => false,
+            Call::RunTask { .. } | Call::StartTask { .. } | Call::SubmitJob(_) => false,
         }
     }
 

@@ -120,7 +120,7 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn service(&self, workload: WorkloadId) -> Option<&Service> {
         match &self.workloads[workload].call {
             Call::CreateService(service) => Some(service),
-            Call::RunTask { .. } | Call::StartTask { .. } => None,
+            Call::RunTask { .. } | Call::StartTask { .. } | Call::SubmitJob(_) => None,
         }
     }
 
@@ -459,6 +459,7 @@ impl<R: Recorder> Engine<'_, R> {
             template: service.revision.template,
             launch,
             deployment: service.deployment,
+            job: None,
             behaviour: service.revision.behaviour,
             requested: service.wants.front().copied().unwrap_or(self.now),
             recorded: Recorded::default(),

@@ -1,6 +1,6 @@
 //! A task and its life, from the moment ECS accepts it to STOPPED.
 
-use crate::model::arena::{BehaviourId, InstanceId, TemplateId, WorkloadId};
+use crate::model::arena::{BehaviourId, InstanceId, JobId, TemplateId, WorkloadId};
 use crate::placement::constraint::Reason;
 use crate::time::{SimDuration, SimTime};
 pub use crate::workload::container::{Exit, Recorded};
@@ -22,6 +22,8 @@ pub struct Task {
     pub launch: u8,
     /// Number of the service's deployment that it belongs to; 0 for a task of no service.
     pub deployment: u32,
+    /// The job of AWS Batch whose attempt it is.
+    pub job: Option<JobId>,
     /// How its containers behave.
     pub behaviour: BehaviourId,
     /// Where it is placed; absent while it waits for capacity of its provider, and for ever when it
@@ -281,6 +283,11 @@ impl TaskState {
 }
 
 impl Task {
+    /// Whether it is asked for in the moment in which it is accepted, by a service or by AWS Batch.
+    pub const fn is_made_for_others(&self) -> bool {
+        self.deployment > 0 || self.job.is_some()
+    }
+
     /// The container instance it is placed on; none for a task that waits or runs on Fargate.
     pub const fn instance(&self) -> Option<InstanceId> {
         match self.host {
@@ -344,6 +351,6 @@ mod tests {
     /// A run holds as many tasks as run at once, and looks at each from far apart in memory.
     #[test]
     fn a_task_is_small() {
-        assert!(size_of::<Task>() <= 216, "{} bytes", size_of::<Task>());
+        assert!(size_of::<Task>() <= 224, "{} bytes", size_of::<Task>());
     }
 }

@@ -55,6 +55,14 @@ ids! {
     ProviderId;
     /// How the containers of a kind of task behave.
     BehaviourId;
+    /// A compute environment of AWS Batch.
+    EnvironmentId;
+    /// A job queue of AWS Batch.
+    QueueId;
+    /// A kind of job that a workload submits again and again.
+    JobKindId;
+    /// A job of the run: simple, array parent or array child, in order of creation.
+    JobId;
 }
 
 /// A growing list of `T`, indexed by its own kind of id.
@@ -106,6 +114,11 @@ impl<I: Id, T> Arena<I, T> {
     /// All items, in order of their ids.
     pub fn items(&self) -> &[T] {
         &self.items
+    }
+
+    /// All items, in order of their ids.
+    pub fn into_items(self) -> impl ExactSizeIterator<Item = T> {
+        self.items.into_iter()
     }
 
     /// All items to change, in order of their ids.

@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::rows::Names;
 use super::wording::{self, Services};
+use crate::engine::job::Job;
 use crate::engine::task::{Host, Task};
 use crate::engine::{Occurrence, PendingCall, Scaled, ServiceNote, World};
-use crate::model::arena::{Id, WorkloadId};
+use crate::model::arena::{Id, JobId, WorkloadId};
 use crate::time::SimTime;
 
 /// `events.jsonl`: everything that happened, in order, a JSON object a line.
@@ -122,6 +123,32 @@ impl<W: io::Write> EventRows<W> {
                 put(line, "what", wording::service_news(&note.what));
                 put(line, "message", self.services.message(name, note, world));
             }
+            Occurrence::Job { id, job, from } => {
+                self.job("job", id, job, world, line);
+                put(line, "status", job.status.text());
+                if let Some(from) = from {
+                    put(line, "from", from.text());
+                }
+                if let Some(reason) = &job.reason {
+                    put(line, "statusReason", world.status_reason(reason));
+                }
+            }
+            Occurrence::Attempt { id, job } => {
+                self.job("attempt", id, job, world, line);
+                put(line, "attempt", job.attempts.len());
+                if let Some(attempt) = job.attempts.last() {
+                    put(line, "statusReason", world.status_reason(&attempt.reason));
+                    if let Some(exit) = attempt.exit {
+                        put(line, "exitCode", exit.code);
+                    }
+                    put(line, "retried", attempt.retried);
+                }
+            }
+            Occurrence::JobRefused { workload, kind } => {
+                put(line, "event", "jobRefused");
+                put(line, "workload", self.workload(workload));
+                put(line, "jobName", &world.batch.kinds[kind].name);
+            }
         }
     }
 
@@ -146,6 +173,12 @@ impl<W: io::Write> EventRows<W> {
         if task.deployment > 0 {
             put(line, "deployment", task.deployment);
         }
+    }
+
+    fn job(&self, event: &str, id: JobId, job: &Job, world: &World, line: &mut Map<String, Value>) {
+        put(line, "event", event);
+        put(line, "jobId", wording::job_id(id, job));
+        put(line, "jobName", &world.batch.kinds[job.kind].name);
     }
 
     fn workload(&self, id: WorkloadId) -> &str {

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use crate::engine::job::{Job, Part};
 use crate::engine::plan::Plan;
 use crate::engine::task::{Host, StopReason, Task};
 use crate::engine::{InstanceChange, ServiceNews, ServiceNote, World};
-use crate::model::arena::{ClusterId, Id, WorkloadId};
+use crate::model::arena::{ClusterId, Id, JobId, WorkloadId};
 use crate::model::request::LaunchOn;
 use crate::service::event::ServiceEvent;
 use crate::workload::Call;
@@ -65,6 +66,14 @@ pub fn deployment_id(service: WorkloadId, deployment: u32) -> String {
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^= mixed >> 31;
     format!("ecs-svc/{:019}", mixed >> 1)
+}
+
+/// Id of a job: `job-` and its number; of an array child that of its parent, a colon and its index.
+pub fn job_id(id: JobId, job: &Job) -> String {
+    match job.part {
+        Part::Child { parent, index } => format!("job-{}:{index}", parent.index() + 1),
+        Part::Whole | Part::Parent { .. } => format!("job-{}", id.index() + 1),
+    }
 }
 
 /// `launchType` of a task. Source: ECS API reference, Task; a task of an Auto Scaling group's
@@ -151,7 +160,7 @@ impl Services {
             Call::CreateService(service) => {
                 Some(plan.world.templates[service.revision.template].cluster)
             }
-            Call::RunTask { .. } | Call::StartTask { .. } => None,
+            Call::RunTask { .. } | Call::StartTask { .. } | Call::SubmitJob(_) => None,
         });
         Services(cluster_of.collect())
     }

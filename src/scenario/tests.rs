@@ -54,6 +54,7 @@ fn template(loaded: &Loaded, workload: u32) -> &Template {
     let id = match &loaded.plan.workloads[WorkloadId(workload)].call {
         Call::RunTask { template, .. } | Call::StartTask { template, .. } => *template,
         Call::CreateService(service) => service.revision.template,
+        Call::SubmitJob(kind) => loaded.plan.world.batch.kinds[*kind].templates[0],
     };
     &loaded.plan.world.templates[id]
 }

@@ -111,7 +111,10 @@ impl<W: Write> Documents<W> {
             | Occurrence::HealthChanged(_)
             | Occurrence::Stopping(_)
             | Occurrence::Scaled(_)
-            | Occurrence::Service(_) => {}
+            | Occurrence::Service(_)
+            | Occurrence::Job { .. }
+            | Occurrence::Attempt { .. }
+            | Occurrence::JobRefused { .. } => {}
         }
         Ok(())
     }

@@ -66,6 +66,10 @@ impl Recorder for Digest {
                 (call.workload, call.number, call.missing).hash(hasher);
             }
             Occurrence::Scaled(scaled) => (scaled.provider, scaled.desired).hash(hasher),
+            Occurrence::Job { id, job, .. } | Occurrence::Attempt { id, job } => {
+                (id, job.status as u8).hash(hasher);
+            }
+            Occurrence::JobRefused { workload, kind } => (workload, kind).hash(hasher),
             Occurrence::Service(note) => (note.service, note.deployment).hash(hasher),
         }
     }
@@ -324,7 +328,7 @@ impl Books {
                 let twice = others().any(|it| it.workload == task.workload);
                 assert!(!twice, "a daemon has two tasks on an instance");
             }
-            Call::RunTask { .. } | Call::CreateService(_) => {
+            Call::RunTask { .. } | Call::CreateService(_) | Call::SubmitJob(_) => {
                 assert!(
                     in_pool(before, id, request.rules.pool),
                     "placed outside its pool"
@@ -674,7 +678,11 @@ impl Recorder for Books {
                 assert_eq!(call.missing, call.count);
                 self.account(call.workload).asked += u64::from(call.count);
             }
-            Occurrence::Queued(_) | Occurrence::Service(_) => {}
+            Occurrence::Queued(_)
+            | Occurrence::Service(_)
+            | Occurrence::Job { .. }
+            | Occurrence::Attempt { .. }
+            | Occurrence::JobRefused { .. } => {}
             Occurrence::Refused { call, .. } => {
                 assert!(0 < call.missing && call.missing <= call.count);
             }
