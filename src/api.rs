@@ -24,6 +24,7 @@
 //!
 //! Source: Amazon ECS API reference and service model, version 2014-11-13.
 
+pub mod batch;
 mod capability;
 mod capacity_provider;
 mod container;

@@ -58,7 +58,9 @@ pub struct ComputeEnvironment {
     pub offers: Vec<Offer>,
     /// What an instance of each of them registers.
     pub descriptions: Vec<Description>,
-    /// From launch to registration; Fargate: the part of STARTING before the pull.
+    /// Zones that launched instances take in turn.
+    pub zones: Vec<String>,
+    /// From launch to registration.
     pub boot_time: SimDuration,
     /// `minScaleDownDelayMinutes`; absent: unset.
     pub scale_down_delay: Option<SimDuration>,
@@ -129,8 +131,8 @@ pub struct JobKind {
     pub need: Need,
     /// A template for each environment of the queue, in the order of these.
     pub templates: Vec<TemplateId>,
-    /// How its containers behave in each attempt; the last entry goes for all that follow.
-    pub behaviours: Vec<BehaviourId>,
+    /// How its containers behave, by child and by attempt; the last entries go for all that follow.
+    pub behaviours: Vec<Vec<BehaviourId>>,
     /// When a failed attempt is followed by another.
     pub retry: RetryStrategy,
     /// `attemptDurationSeconds`.
@@ -188,6 +190,15 @@ pub struct Choices {
     pub usage_mode: UsageMode,
     /// How much longer a share stays active [B-34].
     pub inactive_lag: SimDuration,
+}
+
+impl JobKind {
+    /// How the container of a job behaves in one of its attempts, numbered from 1.
+    pub fn behaviour(&self, index: Option<u32>, attempt: u8) -> BehaviourId {
+        let of = |at: usize, count: usize| at.min(count - 1);
+        let child = &self.behaviours[of(index.unwrap_or(0) as usize, self.behaviours.len())];
+        child[of(usize::from(attempt.saturating_sub(1)), child.len())]
+    }
 }
 
 impl Default for Choices {

@@ -98,6 +98,15 @@ impl Duration {
     /// The longest duration, as long as the longest [`SimDuration::from_secs_f64`] gives.
     pub const LONGEST: Duration = Duration(SimDuration::from_micros(u64::MAX / 4));
 
+    /// A span of simulated time; [`Duration::LONGEST`] at most.
+    pub const fn of(span: SimDuration) -> Self {
+        if span.micros() > Duration::LONGEST.0.micros() {
+            Duration::LONGEST
+        } else {
+            Duration(span)
+        }
+    }
+
     /// The same span in simulated time.
     pub const fn span(self) -> SimDuration {
         self.0
@@ -107,7 +116,7 @@ impl Duration {
 impl From<SimDuration> for Duration {
     /// Saturates at [`Duration::LONGEST`].
     fn from(span: SimDuration) -> Self {
-        Duration(span.min(Duration::LONGEST.0))
+        Duration::of(span)
     }
 }
 

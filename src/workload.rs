@@ -105,6 +105,8 @@ pub struct Submission {
     pub at: SimTime,
     /// What to run, where it is not the workload's own.
     pub template: Option<TemplateId>,
+    /// What job to submit, where it is not the workload's own.
+    pub job: Option<JobKindId>,
     /// How many tasks, where it is not the workload's own number.
     pub count: Option<u32>,
     /// Run time of the tasks' first essential container, where the trace has recorded it.
@@ -119,6 +121,7 @@ impl Submission {
         Submission {
             at,
             template: None,
+            job: None,
             count: None,
             duration: None,
             exit_code: None,

@@ -73,7 +73,7 @@ impl<R: Recorder> Engine<'_, R> {
     fn first_call(&mut self, id: WorkloadId, number: u64, submission: Submission) {
         let workload = &self.workloads[id];
         if let Call::SubmitJob(kind) = workload.call {
-            return self.submit(id, kind, submission);
+            return self.submit(id, submission.job.unwrap_or(kind), submission);
         }
         let (template, count, targets) = match &workload.call {
             Call::RunTask {

@@ -369,10 +369,16 @@ impl<R: Recorder> Engine<'_, R> {
         state.total += u64::from(what.offers[offer].vcpus);
         state.pending.push(offer);
         let alike = &what.descriptions[offer];
+        let mut attributes = alike.attributes.clone();
+        if !what.zones.is_empty() {
+            let zone = &what.zones[(state.launched as usize - 1) % what.zones.len()];
+            attributes.insert("ecs.availability-zone".to_owned(), zone.clone());
+        }
         let description = Description {
             name: format!("{}/{}", what.name, state.launched),
             ec2_instance_id: Some(format!("i-{:04x}{:013x}", id.index() + 1, state.launched)),
             launched_at: self.now,
+            attributes,
             ..alike.clone()
         };
         let (cluster, boot_time) = (what.cluster, what.boot_time);

@@ -470,7 +470,6 @@ impl<R: Recorder> Engine<'_, R> {
         let (job, recorded) = (&entry.job, entry.recorded);
         let what = &self.world.batch.kinds[job.kind];
         let queue = &self.world.batch.queues[what.queue];
-        let behaviour = usize::from(job.tries - 1).min(what.behaviours.len() - 1);
         let wanted = super::lifecycle::Wanted {
             workload: job.workload,
             key: job.attempt_key(),
@@ -478,7 +477,7 @@ impl<R: Recorder> Engine<'_, R> {
             launch: 0,
             deployment: 0,
             job: Some(id),
-            behaviour: what.behaviours[behaviour],
+            behaviour: what.behaviour(job.index(), job.tries),
             requested: job.times.last_runnable.unwrap_or(self.now),
             recorded,
         };

@@ -3,6 +3,7 @@
 
 mod action;
 mod assumptions;
+mod batch;
 mod capacity;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,13 @@ pub use action::{
     UpdateAutoScalingGroup, UpdateContainerInstancesState, UpdateService, UpdateTaskProtection,
 };
 pub use assumptions::{Assumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
+pub use batch::{Batch, BatchAssumptions, ComputeEnvironment, InsufficientCapacity, Usage};
 pub use capacity::{
     AutoScalingGroup, CapacityProvider, Fargate, Faults, InstanceFailures, Interruptions,
     LaunchRate, WarmPool, is_fargate,
 };
 
+use crate::api::batch::SubmitJob;
 use crate::api::{CapacityProviderStrategyItem, CreateService, RunTask, StartTask, TaskDefinition};
 use crate::model::instance::InstanceStatus;
 use crate::units::{Duration, Mebibytes, MemorySize, Timestamp};
@@ -51,9 +54,12 @@ pub struct Scenario {
     /// Subnets that `networkConfiguration` may name.
     #[serde(default)]
     pub subnets: Vec<Subnet>,
-    /// Clusters; at least one.
-    #[schemars(length(min = 1))]
+    /// Clusters; at least one, unless AWS Batch has compute environments.
+    #[serde(default)]
     pub clusters: Vec<Cluster>,
+    /// AWS Batch: compute environments, job queues and job definitions.
+    #[serde(default)]
+    pub batch: Batch,
     /// Task definitions, as RegisterTaskDefinition takes them.
     #[serde(default)]
     pub task_definitions: Vec<TaskDefinition>,
@@ -116,7 +122,7 @@ fn default_cluster() -> String {
 }
 
 /// One or more container instances that are alike.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContainerInstances {
     /// How many.
@@ -214,12 +220,24 @@ pub struct Workload {
     pub run_task: Option<RunTask>,
     /// The StartTask request that it makes.
     pub start_task: Option<StartTask>,
+    /// The SubmitJob request that it makes. `dependsOn` names workloads: the job with the same
+    /// number is meant.
+    pub submit_job: Option<SubmitJob>,
     /// When it makes the request.
     pub arrivals: Arrivals,
     /// How the containers of its tasks behave, by container name. A container that is left out
     /// runs until its task stops.
     #[serde(default)]
     pub containers: BTreeMap<String, Container>,
+    /// How the containers of its jobs behave.
+    pub container: Option<Container>,
+    /// The same attempt by attempt; the last entry goes for all that follow.
+    #[serde(default)]
+    pub attempts: Vec<Container>,
+    /// The same for the children of an array, child by child and attempt by attempt; the last
+    /// entries go for all that follow.
+    #[serde(default)]
+    pub children: Vec<Vec<Container>>,
     /// What it does about tasks that ECS does not place; `giveUp` if left out.
     pub on_failure: Option<OnFailure>,
 }
@@ -250,7 +268,7 @@ pub struct LoadBalancer {
 }
 
 /// How a container behaves.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Container {
     /// How long it runs once started; until its task stops if left out.

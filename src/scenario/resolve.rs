@@ -6,6 +6,7 @@
 //! `rates` faults and Fargate.
 
 mod actions;
+mod batch;
 mod clusters;
 mod containers;
 mod providers;
@@ -62,10 +63,12 @@ pub fn resolve(
     resolver.check_name();
     resolver.check_times();
     resolver.check_subnets();
-    resolver.clusters();
+    let catalogue = resolver.catalogue();
+    resolver.clusters(&catalogue);
+    let mut batch = resolver.batch(&catalogue);
     resolver.instances_known = resolver.problems.is_empty();
     resolver.definitions();
-    let mut workloads = resolver.workloads();
+    let mut workloads = resolver.workloads(&mut batch);
     let services = resolver.services(&mut workloads);
     let actions = resolver.actions(services);
     let faults = resolver.faults_of_capacity();

@@ -15,7 +15,17 @@
 //! | `cpu`, `memory`, `gpu` | override of the first essential container: CPU units, MiB, whole GPUs |
 //! | `memberOf` | one more placement constraint, in the cluster query language |
 //! | `name` | not looked at: for the reader |
+//!
+//! A trace of jobs ([`read_jobs`]) has `time`, `duration` and `exitCode`, and
+//!
+//! | column | meaning |
+//! | --- | --- |
+//! | `jobName` | name of the job; needed only where others depend on it |
+//! | `vcpus`, `memory`, `gpus` | what it asks for, in whole vCPUs, MiB and GPUs |
+//! | `shareIdentifier` | its share |
+//! | `dependsOn` | names of jobs of earlier rows, separated by spaces |
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use serde::Deserialize;
@@ -58,6 +68,38 @@ pub struct RowRequest {
     pub member_of: Option<String>,
 }
 
+/// One job of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRow {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// When it is submitted.
+    pub at: SimTime,
+    /// Run time of its container.
+    pub duration: Option<SimDuration>,
+    /// Its exit code.
+    pub exit_code: Option<u8>,
+    /// What differs from the workload's own request.
+    pub job: RowJob,
+}
+
+/// What a row changes in the job of its workload. Equal values share one kind of job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RowJob {
+    /// Name of the job.
+    pub name: Option<String>,
+    /// Whole vCPUs.
+    pub vcpus: Option<u32>,
+    /// Memory in MiB.
+    pub memory: Option<u32>,
+    /// Whole GPUs.
+    pub gpus: Option<u32>,
+    /// Share identifier.
+    pub share: Option<String>,
+    /// Numbers, from 1, of the rows that it waits for.
+    pub depends_on: Vec<u64>,
+}
+
 /// What is wrong with a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -84,6 +126,22 @@ pub const COLUMNS: [&str; 11] = [
     "name",
 ];
 
+/// Columns that a trace of jobs may have.
+pub const JOB_COLUMNS: [&str; 9] = [
+    "time",
+    "duration",
+    "exitCode",
+    "jobName",
+    "vcpus",
+    "memory",
+    "gpus",
+    "shareIdentifier",
+    "dependsOn",
+];
+
+/// Most jobs that one may depend on. Source: AWS Batch API reference, SubmitJob, `dependsOn`.
+const MAX_DEPENDENCIES: usize = 20;
+
 /// So many faults are told; then the rest is only counted.
 const MOST_FAULTS: usize = 20;
 
@@ -103,11 +161,68 @@ struct Record<'a> {
     member_of: Option<&'a str>,
 }
 
+/// A row of a trace of jobs as it stands in the file.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobRecord<'a> {
+    time: &'a str,
+    duration: Option<&'a str>,
+    exit_code: Option<u8>,
+    job_name: Option<&'a str>,
+    vcpus: Option<u32>,
+    memory: Option<u32>,
+    gpus: Option<u32>,
+    share_identifier: Option<&'a str>,
+    depends_on: Option<&'a str>,
+}
+
 /// Reads a trace, in order of time.
 ///
 /// # Errors
 /// Everything that is wrong with it, line by line.
 pub fn read(source: impl Read) -> Result<Vec<Row>, Vec<Fault>> {
+    let mut rows = read_rows(source, &COLUMNS, row)?;
+    rows.sort_by_key(|row| row.at);
+    Ok(rows)
+}
+
+/// Reads a trace of jobs, in order of time.
+///
+/// # Errors
+/// Everything that is wrong with it, line by line.
+pub fn read_jobs(source: impl Read) -> Result<Vec<JobRow>, Vec<Fault>> {
+    let mut rows = read_rows(source, &JOB_COLUMNS, job_row)?;
+    rows.sort_by_key(|(row, _)| row.at);
+    let (mut numbers, mut jobs, mut faults) = (HashMap::new(), Vec::new(), Vec::new());
+    for (number, (mut row, on)) in (1u64..).zip(rows) {
+        for name in &on {
+            match numbers.get(name) {
+                Some(earlier) => row.job.depends_on.push(*earlier),
+                None if faults.len() < MOST_FAULTS => faults.push(Fault {
+                    line: Some(row.line),
+                    message: format!("dependsOn: no job named {name:?} is submitted before"),
+                    help: Some("a job depends on jobs of earlier rows only".to_owned()),
+                }),
+                None => {}
+            }
+        }
+        if let Some(name) = &row.job.name {
+            numbers.insert(name.clone(), number);
+        }
+        jobs.push(row);
+    }
+    match faults.is_empty() {
+        true => Ok(jobs),
+        false => Err(faults),
+    }
+}
+
+/// Reads the rows of a file one by one.
+fn read_rows<T>(
+    source: impl Read,
+    columns: &[&str],
+    row: fn(u64, &csv::StringRecord, &csv::StringRecord) -> Result<T, String>,
+) -> Result<Vec<T>, Vec<Fault>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(source);
@@ -115,7 +230,7 @@ pub fn read(source: impl Read) -> Result<Vec<Row>, Vec<Fault>> {
         .headers()
         .map_err(|error| vec![fault(None, told(&error))])?
         .clone();
-    check_header(&header)?;
+    check_header(&header, columns)?;
     let (mut rows, mut faults, mut more) = (Vec::new(), Vec::new(), 0);
     let mut record = csv::StringRecord::new();
     loop {
@@ -155,18 +270,17 @@ pub fn read(source: impl Read) -> Result<Vec<Row>, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    rows.sort_by_key(|row| row.at);
     Ok(rows)
 }
 
-fn check_header(header: &csv::StringRecord) -> Result<(), Vec<Fault>> {
+fn check_header(header: &csv::StringRecord, columns: &[&str]) -> Result<(), Vec<Fault>> {
     let mut faults = Vec::new();
     for (index, name) in header.iter().enumerate() {
-        if !COLUMNS.contains(&name) {
+        if !columns.contains(&name) {
             faults.push(Fault {
                 line: Some(1),
                 message: format!("unknown column {name:?}"),
-                help: Some(format!("known columns: {}", COLUMNS.join(", "))),
+                help: Some(format!("known columns: {}", columns.join(", "))),
             });
         }
         if header.iter().take(index).any(|other| other == name) {
@@ -217,6 +331,45 @@ fn row(line: u64, record: &csv::StringRecord, header: &csv::StringRecord) -> Res
             member_of: text(raw.member_of),
         },
     })
+}
+
+/// A job, and the names of those that it depends on.
+fn job_row(
+    line: u64,
+    record: &csv::StringRecord,
+    header: &csv::StringRecord,
+) -> Result<(JobRow, Vec<String>), String> {
+    let raw: JobRecord<'_> = record
+        .deserialize(Some(header))
+        .map_err(|error| field_fault(&error, record, header))?;
+    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let on = raw.depends_on.unwrap_or_default().split_whitespace();
+    let on: Vec<String> = on.map(str::to_owned).collect();
+    if on.len() > MAX_DEPENDENCIES {
+        return Err("dependsOn: Job cannot have more than 20 dependencies".to_owned());
+    }
+    if raw.vcpus == Some(0) {
+        return Err("vcpus: 0 is not above 0".to_owned());
+    }
+    let row = JobRow {
+        line,
+        at: SimTime::ZERO + span("time", raw.time)?,
+        duration: raw
+            .duration
+            .filter(|text| !text.is_empty())
+            .map(|text| span("duration", text))
+            .transpose()?,
+        exit_code: raw.exit_code,
+        job: RowJob {
+            name: text(raw.job_name),
+            vcpus: raw.vcpus,
+            memory: raw.memory,
+            gpus: raw.gpus,
+            share: text(raw.share_identifier),
+            depends_on: Vec::new(),
+        },
+    };
+    Ok((row, on))
 }
 
 /// Seconds, or a duration with its unit, to the microsecond.

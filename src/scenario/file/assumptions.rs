@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::BatchAssumptions;
 use crate::api::FargateSizes;
 use crate::engine::plan::{Choices, ResourceRelease, ScaleInOrder, WaitingOrder};
 use crate::time::SimDuration;
@@ -50,6 +51,8 @@ macro_rules! assumptions {
 }
 
 assumptions! {
+    /// AWS Batch.
+    aws_batch: BatchAssumptions = BatchAssumptions::default(),
     /// How the tasks of one call are placed [U-01].
     batch: Batch = Batch::default(),
     /// How the rules of a strategy work together [U-02].

@@ -29,8 +29,12 @@ const MOST_INSTANCES: u64 = 5_000_000;
 pub(super) type Found = (Description, InstanceStatus, bool);
 
 impl<'a> Resolver<'a> {
-    pub(super) fn clusters(&mut self) {
-        let catalogue = self.catalogue();
+    pub(super) fn clusters(&mut self, catalogue: &Catalogue) {
+        let batch = &self.scenario.batch;
+        if self.scenario.clusters.is_empty() && batch.compute_environments.is_empty() {
+            self.problem("", "there is neither a cluster nor a compute environment")
+                .help = Some("write clusters: [{containerInstances: […]}]".to_owned());
+        }
         let (mut names, mut total) = (HashSet::new(), 0);
         let mut earlier = Vec::new();
         for (index, written) in self.scenario.clusters.iter().enumerate() {
@@ -69,13 +73,13 @@ impl<'a> Resolver<'a> {
             let groups = groups.iter().enumerate();
             for (at, group) in groups.filter(|_| total <= MOST_INSTANCES) {
                 let path = format!("{path}.containerInstances[{at}]");
-                self.instances(&path, name, group, &catalogue, &mut found);
+                self.instances(&path, name, group, catalogue, &mut found);
                 ends.push(("containerInstances", found.len()));
             }
             let mut known = BTreeMap::new();
             for (at, provider) in written.capacity_providers.iter().enumerate() {
                 let path = format!("{path}.capacityProviders[{at}]");
-                let made = self.provider(&path, index, provider, &catalogue, &mut earlier);
+                let made = self.provider(&path, index, provider, catalogue, &mut earlier);
                 if known.contains_key(&provider.name) {
                     let message = format!("a second {} of the cluster", provider.name);
                     // A second name of an Auto Scaling group is ECS's to refuse.
@@ -124,7 +128,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn catalogue(&mut self) -> Catalogue {
+    pub(super) fn catalogue(&mut self) -> Catalogue {
         let mut catalogue = Catalogue::embedded();
         let Some(name) = &self.scenario.instance_types else {
             return catalogue;
@@ -261,7 +265,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The `count` instances that are alike.
-    fn instances(
+    pub(super) fn instances(
         &mut self,
         path: &str,
         cluster: &str,
@@ -398,7 +402,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Registers the instances of a cluster, oldest first, equal ones as they are written.
-    fn register(&mut self, name: &str, mut found: Vec<Found>) {
+    pub(super) fn register(&mut self, name: &str, mut found: Vec<Found>) {
         found.sort_by_key(|(description, ..)| description.registered_at);
         let mut cluster = Cluster::new(name);
         let mut by_name = HashMap::new();

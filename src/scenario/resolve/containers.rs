@@ -117,6 +117,42 @@ impl<'a> Resolver<'a> {
         containers
     }
 
+    /// The container of a job. One that says nothing of SIGTERM survives it for `grace`, and dies of
+    /// SIGKILL [B-07].
+    pub(super) fn batch_container(
+        &mut self,
+        path: &str,
+        name: &str,
+        written: &file::Container,
+        grace: SimDuration,
+    ) -> Option<Container> {
+        let behaviour = self.behaviour(path, Some(written))?;
+        let silent = written.on_sigterm.is_none();
+        Some(Container {
+            name: name.to_owned(),
+            essential: true,
+            depends_on: Vec::new(),
+            start_timeout: None,
+            stop_timeout: if silent { grace } else { STOP_TIMEOUT },
+            health_check: None,
+            restart_policy: None,
+            memory_limit: None,
+            duration: behaviour.duration,
+            exits: behaviour.exits,
+            reasons: behaviour.reasons,
+            image_pull: behaviour.image_pull,
+            image_cached: behaviour.image_cached,
+            image_pull_failure: behaviour.image_pull_failure,
+            on_sigterm: if silent {
+                OnSigterm::Ignores
+            } else {
+                behaviour.on_sigterm
+            },
+            memory_use: behaviour.memory_use,
+            health: behaviour.health,
+        })
+    }
+
     /// How a container behaves, each part of which is checked whatever is wrong with the others.
     fn behaviour(&mut self, path: &str, written: Option<&file::Container>) -> Option<Behaviour> {
         let get = |part: fn(&file::Container) -> Option<&Distribution>| written.and_then(part);

@@ -1,19 +1,22 @@
 //! Callers: their arrivals, the containers of their tasks, what they do after a refusal.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Read;
 use std::sync::Arc;
 
+use super::batch::KnownBatch;
 use super::{Resolver, Site};
+use crate::api::batch::SubmitJob;
 use crate::api::{ApiError, RunTask};
-use crate::model::arena::{Arena, TemplateId};
+use crate::model::arena::{Arena, Id, JobKindId, TemplateId, WorkloadId};
 use crate::scenario::file;
 use crate::scenario::problem::{Problem, quoted};
 use crate::time::SimDuration;
-use crate::workload::trace::RowRequest;
-use crate::workload::{Arrivals, Container, OnFailure, Submission, Workload, arrival, trace};
+use crate::workload::trace::{RowJob, RowRequest};
+use crate::workload::{Arrivals, Call, Container, OnFailure, Submission, Workload, arrival, trace};
 
 impl<'a> Resolver<'a> {
-    pub(super) fn workloads(&mut self) -> Arena<crate::model::arena::WorkloadId, Workload> {
+    pub(super) fn workloads(&mut self, batch: &mut KnownBatch) -> Arena<WorkloadId, Workload> {
         let (mut workloads, mut names) = (Arena::new(), HashSet::new());
         for (index, written) in self.scenario.workloads.iter().enumerate() {
             let path = format!("workloads[{index}]");
@@ -21,7 +24,11 @@ impl<'a> Resolver<'a> {
                 let message = format!("a second workload named {}", quoted(&written.name));
                 self.problem(&format!("{path}.name"), message);
             }
-            if let Some(workload) = self.workload(&path, written) {
+            let workload = match &written.submit_job {
+                Some(submit) => self.submitter(&path, index, written, submit, batch),
+                None => self.workload(&path, written),
+            };
+            if let Some(workload) = workload {
                 workloads.push(workload);
             }
         }
@@ -37,7 +44,7 @@ impl<'a> Resolver<'a> {
             (Some(run), None) => self.run_task(path, run),
             (None, Some(start)) => self.start_task(path, start),
             (None, None) => {
-                self.problem(path, "neither runTask nor startTask is given")
+                self.problem(path, "none of runTask, startTask and submitJob is given")
                     .help = Some("write runTask: {taskDefinition: …}".to_owned());
                 (None, None)
             }
@@ -59,6 +66,82 @@ impl<'a> Resolver<'a> {
         (self.problems.len() == before).then_some(workload)
     }
 
+    /// A workload that submits jobs to AWS Batch.
+    fn submitter(
+        &mut self,
+        path: &str,
+        index: usize,
+        written: &file::Workload,
+        submit: &SubmitJob,
+        batch: &mut KnownBatch,
+    ) -> Option<Workload> {
+        let before = self.problems.len();
+        for (key, given) in [
+            ("runTask", written.run_task.is_some()),
+            ("startTask", written.start_task.is_some()),
+            ("containers", !written.containers.is_empty()),
+            ("onFailure", written.on_failure.is_some()),
+        ] {
+            if given {
+                let message = format!("{key} does not go with submitJob");
+                self.problem(&format!("{path}.{key}"), message).help =
+                    Some("leave it out, or make two workloads of it".to_owned());
+            }
+        }
+        let trace = matches!(written.arrivals, arrival::Arrivals::Trace { .. });
+        let behaviours = self.job_behaviours(path, written, trace);
+        let kind = self.submit_job(path, submit, behaviours, batch);
+        let id = WorkloadId::from_index(index);
+        let arrivals = match &written.arrivals {
+            arrival::Arrivals::Trace { file } => {
+                let place = format!("{path}.arrivals");
+                self.job_trace(&place, file, kind, id, batch)
+                    .map(Arrivals::Trace)
+            }
+            _ => self.arrivals(path, written, None),
+        };
+        let workload = Workload {
+            name: written.name.clone(),
+            call: Call::SubmitJob(kind?),
+            arrivals: arrivals?,
+            behaviour: self.world.behaviours.push(Vec::new()),
+            on_failure: OnFailure::GiveUp,
+        };
+        (self.problems.len() == before).then_some(workload)
+    }
+
+    /// The submissions of a trace of jobs.
+    fn job_trace(
+        &mut self,
+        path: &str,
+        name: &str,
+        kind: Option<JobKindId>,
+        workload: WorkloadId,
+        batch: &mut KnownBatch,
+    ) -> Option<Arc<[Submission]>> {
+        let rows = self.rows(path, name, trace::read_jobs)?;
+        let kind = kind?;
+        let mut kinds: HashMap<RowJob, JobKindId> = HashMap::new();
+        let mut submissions = Vec::with_capacity(rows.len());
+        for row in rows {
+            let job = match kinds.get(&row.job) {
+                Some(job) => *job,
+                None => {
+                    let made = self.row_job(kind, workload, &row.job, batch);
+                    kinds.insert(row.job, made);
+                    made
+                }
+            };
+            submissions.push(Submission {
+                job: Some(job),
+                duration: row.duration,
+                exit_code: row.exit_code,
+                ..Submission::plain(row.at)
+            });
+        }
+        Some(submissions.into())
+    }
+
     /// The containers of a service's tasks. They need no duration, as under a trace without rows.
     pub(super) fn service_containers(
         &mut self,
@@ -70,6 +153,10 @@ impl<'a> Resolver<'a> {
             name: String::new(),
             run_task: None,
             start_task: None,
+            submit_job: None,
+            container: None,
+            attempts: Vec::new(),
+            children: Vec::new(),
             arrivals: arrival::Arrivals::Trace {
                 file: String::new(),
             },
@@ -143,27 +230,9 @@ impl<'a> Resolver<'a> {
         name: &str,
         request: Option<(&RunTask, &Site<'a>)>,
     ) -> Option<Arc<[Submission]>> {
-        let place = format!("{path}.file");
-        let source = self.open(name).map_err(|message| {
-            self.problem(&place, message);
-        });
+        let rows = self.rows(path, name, trace::read)?;
         let file = self.folder.join(name).display().to_string();
-        let in_trace = |line: Option<u64>, message: String| {
-            let mut problem = Problem::in_file(file.clone(), message);
-            problem.line = line.and_then(|line| u32::try_from(line).ok());
-            problem
-        };
-        let rows = match trace::read(source.ok()?) {
-            Ok(rows) => rows,
-            Err(faults) => {
-                for fault in faults {
-                    let mut problem = in_trace(fault.line, fault.message);
-                    problem.help = fault.help;
-                    self.problems.push(problem);
-                }
-                return None;
-            }
-        };
+        let in_trace = |line: Option<u64>, message: String| trace_problem(&file, line, message);
         let (run, site) = request?;
         let mut templates: HashMap<&RowRequest, Option<TemplateId>> = HashMap::new();
         let mut submissions = Vec::with_capacity(rows.len());
@@ -181,6 +250,7 @@ impl<'a> Resolver<'a> {
             submissions.push(Submission {
                 at: row.at,
                 template,
+                job: None,
                 count: row.count,
                 duration: row.duration,
                 exit_code: row.exit_code,
@@ -194,6 +264,23 @@ impl<'a> Resolver<'a> {
             self.api_problem(&site.path, ApiError::client_token_reused());
         }
         Some(submissions.into())
+    }
+
+    /// The rows of a trace.
+    fn rows<T>(&mut self, path: &str, name: &str, read: RowReader<T>) -> Option<Vec<T>> {
+        let place = format!("{path}.file");
+        let source = self.open(name).map_err(|message| {
+            self.problem(&place, message);
+        });
+        let file = self.folder.join(name).display().to_string();
+        let found = read(source.ok()?).map_err(|faults| {
+            for fault in faults {
+                let mut problem = trace_problem(&file, fault.line, fault.message);
+                problem.help = fault.help;
+                self.problems.push(problem);
+            }
+        });
+        found.ok()
     }
 
     /// The template of a row; none when its task definition is broken.
@@ -238,4 +325,14 @@ impl<'a> Resolver<'a> {
             self.problem(&format!("{path}{dot}{place}"), message);
         }
     }
+}
+
+/// What reads the rows of a trace.
+type RowReader<T> = fn(Box<dyn Read>) -> Result<Vec<T>, Vec<trace::Fault>>;
+
+/// A problem with a line of a trace.
+fn trace_problem(file: &str, line: Option<u64>, message: String) -> Problem {
+    let mut problem = Problem::in_file(file.to_owned(), message);
+    problem.line = line.and_then(|line| u32::try_from(line).ok());
+    problem
 }

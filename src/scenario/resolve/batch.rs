@@ -1,0 +1,759 @@
+//! AWS Batch: environments with their clusters, queues, and what workloads submit.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{Resolver, micro_dollars};
+use crate::api::batch::{
+    self as api, ArrayDependency, ComputeEnvironmentType, ComputeResourceType, EnvironmentView,
+    Nodes, QueueView, SubmitJob,
+};
+use crate::api::{ApiError, GpuDemand, Switch};
+use crate::batch::allocation::{self, AllocationStrategy, InstanceTypesError, Need, Offer};
+use crate::batch::blocked::JobStateTimeLimitAction;
+use crate::batch::fair_share::{FairSharePolicy, ShareAttributes};
+use crate::batch::retry::{Action, ExitCondition, Pattern, RetryStrategy};
+use crate::batch::{
+    Capacity, ComputeEnvironment, Consumable, Dependency, JobKind, JobQueue, Shortage,
+};
+use crate::catalogue::Catalogue;
+use crate::model::arena::{
+    BehaviourId, ClusterId, EnvironmentId, Id, JobKindId, QueueId, RulesId, TemplateId, WorkloadId,
+};
+use crate::model::instance::{Description, Purchase};
+use crate::model::request::{Launch, LaunchOn, Pool, Rules, StrategyRule, Template};
+use crate::model::resources::{Demand, Resources};
+use crate::report::aws::{ContainerFacts, TaskFacts};
+use crate::scenario::file;
+use crate::scenario::problem::{key_path, quoted};
+use crate::time::{SimDuration, SimTime};
+use crate::workload::trace::RowJob;
+
+/// Name of the container of a job of one container, as Batch gives it.
+const CONTAINER: &str = "default";
+
+/// Most kinds of job that attempts and children of one workload may make.
+const MOST_BEHAVIOURS: usize = 100_000;
+
+/// What is known of the queues while workloads are resolved.
+#[derive(Default)]
+pub(super) struct KnownBatch {
+    queues: HashMap<String, (QueueId, QueueView)>,
+    consumables: HashMap<String, usize>,
+    /// Templates that are made already, by queue and need.
+    templates: HashMap<(QueueId, Need), Vec<TemplateId>>,
+    rules: Option<RulesId>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Environments, queues, policies, definitions and consumable resources.
+    pub(super) fn batch(&mut self, catalogue: &Catalogue) -> KnownBatch {
+        let mut known = KnownBatch::default();
+        self.world.batch.choices = self.scenario.assumptions.aws_batch.choices();
+        let environments = self.environments(catalogue);
+        let policies = self.policies();
+        self.queues(&environments, &policies, &mut known);
+        let mut names = HashSet::new();
+        for (index, written) in self.scenario.batch.consumable_resources.iter().enumerate() {
+            let path = format!("batch.consumableResources[{index}]");
+            let name = &written.consumable_resource_name;
+            if let Err(error) = written.validate() {
+                self.api_problem(&path, error);
+            }
+            if !names.insert(name) {
+                let message = format!("a second consumable resource named {}", quoted(name));
+                self.problem(&format!("{path}.consumableResourceName"), message);
+            }
+            let consumables = &mut self.world.batch.consumables;
+            known.consumables.insert(name.clone(), consumables.len());
+            consumables.push(Consumable {
+                name: name.clone(),
+                total: written.total(),
+                replenishable: written.resource_type.unwrap_or_default()
+                    == api::ConsumableResourceType::Replenishable,
+            });
+        }
+        for (index, written) in self.scenario.batch.job_definitions.iter().enumerate() {
+            if let Err(error) = written.validate() {
+                self.api_problem(&format!("batch.jobDefinitions[{index}]"), error);
+            }
+        }
+        known
+    }
+
+    // ---- Environments -----------------------------------------------------------------------
+
+    fn environments(&mut self, catalogue: &Catalogue) -> BTreeMap<String, Known<'a>> {
+        let mut known = BTreeMap::new();
+        for (index, written) in self.scenario.batch.compute_environments.iter().enumerate() {
+            let path = format!("batch.computeEnvironments[{index}]");
+            let name = &written.compute_environment_name;
+            let taken = self
+                .world
+                .clusters
+                .items()
+                .iter()
+                .any(|it| it.name == *name);
+            if taken {
+                let message = format!("a second cluster or environment named {}", quoted(name));
+                self.problem(&format!("{path}.computeEnvironmentName"), message);
+            }
+            let request = written.request();
+            let valid = request
+                .validate()
+                .map_err(|error| self.api_problem(&path, error));
+            let mut found = Vec::new();
+            let unmanaged = written.r#type == ComputeEnvironmentType::Unmanaged;
+            if !unmanaged && !written.container_instances.is_empty() {
+                let message = "a managed compute environment launches its instances itself";
+                self.problem(&format!("{path}.containerInstances"), message)
+                    .help = Some("write type: UNMANAGED".to_owned());
+            }
+            for (at, group) in written.container_instances.iter().enumerate() {
+                let path = format!("{path}.containerInstances[{at}]");
+                self.instances(&path, name, group, catalogue, &mut found);
+            }
+            self.providers.push(BTreeMap::new());
+            self.register(name, found);
+            let cluster = ClusterId::from_index(self.world.clusters.len() - 1);
+            if valid.is_ok() {
+                let environment = self.environment(&path, written, cluster, catalogue);
+                let id = self.world.batch.environments.push(environment);
+                let view = EnvironmentView {
+                    name,
+                    valid: true,
+                    platform: request.platform(),
+                    architecture: None,
+                };
+                known.insert(name.clone(), Known { id, view });
+            }
+        }
+        known
+    }
+
+    fn environment(
+        &mut self,
+        path: &str,
+        written: &'a file::ComputeEnvironment,
+        cluster: ClusterId,
+        catalogue: &Catalogue,
+    ) -> ComputeEnvironment {
+        let resources = written.compute_resources.as_ref();
+        let kind = resources.and_then(|resources| resources.r#type);
+        let capacity = match (written.r#type, kind) {
+            (ComputeEnvironmentType::Unmanaged, _) => Capacity::Unmanaged,
+            (_, Some(ComputeResourceType::Spot)) => Capacity::Spot,
+            (_, Some(ComputeResourceType::Fargate)) => Capacity::Fargate,
+            (_, Some(ComputeResourceType::FargateSpot)) => Capacity::FargateSpot,
+            (_, Some(ComputeResourceType::EcsManagedInstances)) => {
+                let message = "ECS Managed Instances are not simulated";
+                self.problem(&format!("{path}.computeResources.type"), message)
+                    .help = Some("write EC2, SPOT, FARGATE or FARGATE_SPOT".to_owned());
+                Capacity::Ec2
+            }
+            (_, Some(ComputeResourceType::Ec2) | None) => Capacity::Ec2,
+        };
+        let number = |value: Option<i64>| value.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+        let (offers, descriptions) = self.offers(path, written, capacity, catalogue);
+        let shortages = self.shortages(path, written, &offers);
+        let minutes = resources
+            .and_then(|it| it.scaling_policy)
+            .and_then(|policy| policy.min_scale_down_delay_minutes)
+            .filter(|minutes| *minutes > 0);
+        let strategy = resources.map_or(AllocationStrategy::BestFit, |it| strategy(it.strategy()));
+        ComputeEnvironment {
+            name: written.compute_environment_name.clone(),
+            cluster,
+            capacity,
+            enabled: written.state != Some(Switch::Disabled),
+            strategy,
+            min_vcpus: number(resources.and_then(|it| it.min_vcpus)),
+            max_vcpus: match capacity {
+                Capacity::Unmanaged => number(written.unmanaged_vcpus),
+                _ => number(resources.and_then(|it| it.max_vcpus)),
+            },
+            offers,
+            descriptions,
+            zones: written.availability_zones.clone().unwrap_or_default(),
+            boot_time: written
+                .boot_time
+                .unwrap_or(self.scenario.assumptions.aws_batch.boot_time)
+                .span(),
+            scale_down_delay: minutes.map(|it| SimDuration::from_secs(it.unsigned_abs() * 60)),
+            shortages,
+        }
+    }
+
+    /// The instance types that an environment may launch, and what each registers.
+    fn offers(
+        &mut self,
+        path: &str,
+        written: &file::ComputeEnvironment,
+        capacity: Capacity,
+        catalogue: &Catalogue,
+    ) -> (Vec<Offer>, Vec<Description>) {
+        let none = (Vec::new(), Vec::new());
+        let Some(resources) = &written.compute_resources else {
+            return none;
+        };
+        if !matches!(capacity, Capacity::Ec2 | Capacity::Spot) {
+            return none;
+        }
+        let entries = resources.instance_types.clone().unwrap_or_default();
+        let place = format!("{path}.computeResources.instanceTypes");
+        let types = match allocation::expand(&entries, catalogue) {
+            Ok(types) => types,
+            Err(error) => {
+                let (entry, help) = match &error {
+                    InstanceTypesError::Unknown { entry, nearest, .. } => (
+                        *entry,
+                        nearest.as_ref().map(|name| format!("did you mean {name}?")),
+                    ),
+                    InstanceTypesError::Architectures { entry, .. } => (*entry, None),
+                };
+                self.problem(&format!("{place}[{entry}]"), error.to_string())
+                    .help = help;
+                return none;
+            }
+        };
+        if types.is_empty() {
+            self.problem(&place, "no instance type is given").help =
+                Some("write instanceTypes: [optimal]".to_owned());
+        }
+        let zones = written.availability_zones.as_deref().unwrap_or_default();
+        self.check_zones(path, zones);
+        let spot = capacity == Capacity::Spot;
+        let bid = resources
+            .bid_percentage
+            .and_then(|it| u32::try_from(it).ok());
+        let (mut offers, mut descriptions) = (Vec::new(), Vec::new());
+        for (kind, position) in types {
+            let name = &kind.name;
+            let on_demand = kind.on_demand_usd_per_hour.map(|usd| usd.micro_dollars());
+            let spot_price = written.spot_prices.get(name).map(|usd| micro_dollars(*usd));
+            let spot_price = spot_price.or(on_demand.map(|usd| usd * 3 / 10));
+            let price = if spot { spot_price } else { on_demand };
+            let memory = written.registered_memory.get(name);
+            let memory = memory.map_or_else(|| allocation::registered_memory(kind), |it| it.mib());
+            let alike = file::ContainerInstances {
+                instance_type: Some(name.clone()),
+                ..file::ContainerInstances::default()
+            };
+            let Some(description) = self.description(path, "computeResources", &alike, catalogue)
+            else {
+                continue;
+            };
+            descriptions.push(Description {
+                capacity: Resources {
+                    memory,
+                    ..description.capacity
+                },
+                price,
+                purchase: if spot {
+                    Purchase::Spot
+                } else {
+                    Purchase::OnDemand
+                },
+                spot_draining: spot,
+                ..description
+            });
+            offers.push(Offer {
+                name: name.clone(),
+                vcpus: kind.vcpus,
+                memory,
+                gpus: kind.gpus,
+                // A type without a known price comes last.
+                price: price.unwrap_or(u64::from(u32::MAX)),
+                depth: written.spot_depths.get(name).copied().unwrap_or(1),
+                usable: match (spot, price, on_demand) {
+                    (true, Some(price), Some(on_demand)) => {
+                        allocation::usable_spot(price, on_demand, bid.unwrap_or(100))
+                    }
+                    _ => true,
+                },
+                position,
+            });
+        }
+        for (key, names) in [
+            (
+                "registeredMemory",
+                written.registered_memory.keys().collect::<Vec<_>>(),
+            ),
+            ("spotPrices", written.spot_prices.keys().collect()),
+            ("spotDepths", written.spot_depths.keys().collect()),
+        ] {
+            for name in names {
+                if offers.iter().all(|offer| offer.name != *name) {
+                    let place = key_path(&format!("{path}.{key}"), name);
+                    let message = format!("the environment launches no {name}");
+                    self.problem(&place, message);
+                }
+            }
+        }
+        (offers, descriptions)
+    }
+
+    fn shortages(
+        &mut self,
+        path: &str,
+        written: &file::ComputeEnvironment,
+        offers: &[Offer],
+    ) -> Vec<Shortage> {
+        let mut shortages = Vec::new();
+        for (index, shortage) in written.insufficient_capacity.iter().enumerate() {
+            let offer = offers
+                .iter()
+                .position(|it| it.name == shortage.instance_type);
+            let Some(offer) = offer else {
+                let place = format!("{path}.insufficientCapacity[{index}].instanceType");
+                let message = format!("the environment launches no {}", shortage.instance_type);
+                self.problem(&place, message);
+                continue;
+            };
+            shortages.push(Shortage {
+                offer,
+                from: SimTime::ZERO + shortage.from.span(),
+                until: shortage.until.map(|until| SimTime::ZERO + until.span()),
+            });
+        }
+        shortages
+    }
+
+    // ---- Queues -----------------------------------------------------------------------------
+
+    fn policies(&mut self) -> HashMap<String, FairSharePolicy> {
+        let mut policies = HashMap::new();
+        for (index, written) in self.scenario.batch.scheduling_policies.iter().enumerate() {
+            let path = format!("batch.schedulingPolicies[{index}]");
+            if let Err(error) = written.validate() {
+                self.api_problem(&path, error);
+                continue;
+            }
+            let Some(policy) = &written.fairshare_policy else {
+                continue;
+            };
+            let number = |value: Option<i64>| value.map_or(0, i64::unsigned_abs);
+            let shares = policy.share_distribution.iter().flatten();
+            let shares = shares.map(|share| ShareAttributes {
+                identifier: share.share_identifier.clone(),
+                weight: share.weight(),
+            });
+            let made = FairSharePolicy::new(
+                SimDuration::from_secs(number(policy.share_decay_seconds)),
+                number(policy.compute_reservation) as u32,
+                shares.collect(),
+            );
+            match made {
+                Ok(made) => {
+                    if policies.insert(written.name.clone(), made).is_some() {
+                        let message = format!("a second policy named {}", quoted(&written.name));
+                        self.problem(&format!("{path}.name"), message);
+                    }
+                }
+                Err(message) => {
+                    self.problem(&format!("{path}.fairsharePolicy"), message);
+                }
+            }
+        }
+        policies
+    }
+
+    fn queues(
+        &mut self,
+        environments: &BTreeMap<String, Known<'a>>,
+        policies: &HashMap<String, FairSharePolicy>,
+        known: &mut KnownBatch,
+    ) {
+        let views: Vec<EnvironmentView<'_>> = environments.values().map(|it| it.view).collect();
+        for (index, written) in self.scenario.batch.job_queues.iter().enumerate() {
+            let path = format!("batch.jobQueues[{index}]");
+            if let Err(error) = written.validate(&views) {
+                self.api_problem(&path, error);
+                continue;
+            }
+            let policy = written.scheduling_policy().map(|name| {
+                let found = policies.get(name);
+                if found.is_none() {
+                    let place = format!("{path}.schedulingPolicyArn");
+                    self.problem(
+                        &place,
+                        format!("no scheduling policy named {}", quoted(name)),
+                    );
+                }
+                found.cloned()
+            });
+            let actions = written.job_state_time_limit_actions.iter().flatten();
+            let limits = actions.filter_map(|it| {
+                let time = it.max_time_seconds;
+                JobStateTimeLimitAction::new(&it.reason, &it.state, time, &it.action).ok()
+            });
+            let names = written.environments();
+            let of_queue = names.iter().filter_map(|name| environments.get(*name));
+            let first = of_queue.clone().next();
+            let queue = JobQueue {
+                name: written.job_queue_name.clone(),
+                priority: written.priority,
+                enabled: written.is_enabled(),
+                environments: of_queue.map(|it| it.id).collect(),
+                policy: policy.flatten(),
+                time_limits: limits.collect(),
+            };
+            let view = QueueView {
+                // A queue may be enabled when the job comes.
+                enabled: true,
+                fair_share: written.scheduling_policy().is_some(),
+                platform: first.map_or(api::PlatformCapability::Ec2, |it| it.view.platform),
+            };
+            let id = self.world.batch.queues.push(queue);
+            let name = written.job_queue_name.clone();
+            if known.queues.insert(name.clone(), (id, view)).is_some() {
+                let message = format!("a second job queue named {}", quoted(&name));
+                self.problem(&format!("{path}.jobQueueName"), message);
+            }
+        }
+    }
+
+    // ---- Jobs -------------------------------------------------------------------------------
+
+    /// The kind of job that a workload submits.
+    pub(super) fn submit_job(
+        &mut self,
+        path: &str,
+        submit: &SubmitJob,
+        behaviours: Vec<Vec<BehaviourId>>,
+        known: &mut KnownBatch,
+    ) -> Option<JobKindId> {
+        let place = format!("{path}.submitJob");
+        let name = submit.job_queue.rsplit('/').next().unwrap_or_default();
+        let Some((queue, view)) = known.queues.get(name).copied() else {
+            self.api_problem(&place, ApiError::job_queue_not_found(&submit.job_queue));
+            return None;
+        };
+        let definitions = &self.scenario.batch.job_definitions;
+        let found = match api::resolve(definitions, &submit.job_definition) {
+            Ok(found) => found,
+            Err(error) => {
+                self.api_problem(&place, error);
+                return None;
+            }
+        };
+        let definition = &definitions[found.index];
+        if let Err(error) = submit.validate(definition, &view) {
+            self.api_problem(&place, error);
+            return None;
+        }
+        let job = definition
+            .job(submit)
+            .map_err(|error| self.api_problem(&place, error))
+            .ok()?;
+        let Nodes::One(request) = job.nodes else {
+            let message = "multi-node parallel jobs are not simulated yet";
+            self.problem(&format!("{place}.jobDefinition"), message);
+            return None;
+        };
+        let need = Need {
+            cpu: request.cpu,
+            memory: request.memory,
+            gpus: request.gpus,
+        };
+        let mut consumables = Vec::new();
+        for (name, quantity) in &job.consumables {
+            let short = name.rsplit('/').next().unwrap_or_default();
+            match known.consumables.get(short) {
+                Some(resource) => consumables.push((*resource, *quantity)),
+                None => {
+                    let message = format!("no consumable resource named {}", quoted(name));
+                    self.problem(&place, message);
+                }
+            }
+        }
+        let kind = JobKind {
+            name: submit.job_name.clone(),
+            definition: format!("{}:{}", definition.job_definition_name, found.revision),
+            queue,
+            need,
+            templates: self.job_templates(queue, need, known),
+            behaviours,
+            retry: retry(&job.retry),
+            timeout: job
+                .timeout_seconds
+                .map(|it| SimDuration::from_secs(it.into())),
+            share: job.share_identifier.clone(),
+            priority: job.scheduling_priority,
+            array_size: job.array_size,
+            depends_on: self.dependencies(&place, submit),
+            consumables,
+        };
+        Some(self.world.batch.kinds.push(kind))
+    }
+
+    /// The kind of job of a row of a trace: that of its workload, as far as the row is silent.
+    pub(super) fn row_job(
+        &mut self,
+        kind: JobKindId,
+        workload: WorkloadId,
+        row: &RowJob,
+        known: &mut KnownBatch,
+    ) -> JobKindId {
+        let mut kind = self.world.batch.kinds[kind].clone();
+        if let Some(name) = &row.name {
+            kind.name.clone_from(name);
+        }
+        kind.need = Need {
+            cpu: row
+                .vcpus
+                .map_or(kind.need.cpu, |it| it.saturating_mul(1024)),
+            memory: row.memory.unwrap_or(kind.need.memory),
+            gpus: row.gpus.unwrap_or(kind.need.gpus),
+        };
+        kind.templates = self.job_templates(kind.queue, kind.need, known);
+        if row.share.is_some() {
+            kind.share.clone_from(&row.share);
+        }
+        let on = row.depends_on.iter();
+        kind.depends_on
+            .extend(on.map(|number| Dependency::Numbered(workload, *number)));
+        self.world.batch.kinds.push(kind)
+    }
+
+    /// `dependsOn`, in which a job goes by the name of its workload.
+    fn dependencies(&mut self, place: &str, submit: &SubmitJob) -> Vec<Dependency> {
+        let mut found = Vec::new();
+        for (index, written) in submit.depends_on.iter().flatten().enumerate() {
+            let at = format!("{place}.dependsOn[{index}].jobId");
+            let Some(name) = &written.job_id else {
+                found.push(Dependency::Sequential);
+                continue;
+            };
+            let workloads = &self.scenario.workloads;
+            let Some(number) = workloads.iter().position(|it| it.name == *name) else {
+                let names = workloads.iter().map(|it| it.name.as_str());
+                let message = format!("no workload named {}", quoted(name));
+                let problem = self.document.problem(&at, message);
+                let problem = problem.suggest(name, "workloads", names.collect::<Vec<_>>());
+                self.problems.push(problem);
+                continue;
+            };
+            let on = WorkloadId::from_index(number);
+            let Some(other) = &workloads[number].submit_job else {
+                let message = format!("workload {} submits no jobs", quoted(name));
+                self.problem(&at, message);
+                continue;
+            };
+            if written.r#type == Some(ArrayDependency::NToN) {
+                if other.array_size() != submit.array_size() || submit.array_size().is_none() {
+                    self.api_problem(place, ApiError::dependency_of_other_size(index));
+                }
+                found.push(Dependency::Each(on));
+            } else {
+                found.push(Dependency::Job(on));
+            }
+        }
+        found
+    }
+
+    /// A template for each environment of a queue.
+    fn job_templates(
+        &mut self,
+        queue: QueueId,
+        need: Need,
+        known: &mut KnownBatch,
+    ) -> Vec<TemplateId> {
+        if let Some(made) = known.templates.get(&(queue, need)) {
+            return made.clone();
+        }
+        let rules = *known.rules.get_or_insert_with(|| {
+            self.world.rules.push(Rules {
+                pool: Pool::Ec2,
+                required: Vec::new(),
+                subnets: None,
+                constraints: Vec::new(),
+                // The fullest instance that still has room [B-42].
+                strategies: vec![StrategyRule::BinpackCpu, StrategyRule::BinpackMemory],
+            })
+        });
+        let mut templates = Vec::new();
+        for id in self.world.batch.queues[queue].environments.clone() {
+            let environment = &self.world.batch.environments[id];
+            let fargate = environment.capacity.is_fargate();
+            let cluster = environment.cluster;
+            let name = format!("batch:{}", self.world.batch.queues[queue].name);
+            let group = self.world.clusters[cluster].group(&name);
+            self.facts.push(TaskFacts {
+                overrides: serde_json::json!({}),
+                containers: vec![ContainerFacts {
+                    name: CONTAINER.to_owned(),
+                    essential: true,
+                    is_checked: false,
+                    cpu: need.cpu,
+                    memory: Some(need.memory),
+                    memory_reservation: None,
+                    gpus: GpuDemand::Whole(need.gpus),
+                    ports: Vec::new(),
+                }],
+            });
+            let launch = Launch {
+                on: if fargate {
+                    LaunchOn::Fargate
+                } else {
+                    LaunchOn::Ec2
+                },
+                base: 0,
+                weight: 1,
+                rules,
+            };
+            templates.push(self.world.templates.push(Template {
+                cluster,
+                task_definition: name,
+                group,
+                demand: Demand {
+                    resources: Resources {
+                        cpu: need.cpu,
+                        memory: need.memory,
+                        gpus: need.gpus,
+                        enis: 0,
+                    },
+                    ..Demand::default()
+                },
+                launches: vec![launch],
+                network_interface: fargate,
+                size: (Some(need.cpu), Some(need.memory)),
+                started_by: None,
+                distinct_instance: false,
+            }));
+        }
+        known.templates.insert((queue, need), templates.clone());
+        templates
+    }
+
+    /// How the containers of a job behave: by child, by attempt.
+    pub(super) fn job_behaviours(
+        &mut self,
+        path: &str,
+        written: &file::Workload,
+        recorded: bool,
+    ) -> Vec<Vec<BehaviourId>> {
+        let given = [
+            written.container.is_some(),
+            !written.attempts.is_empty(),
+            !written.children.is_empty(),
+        ];
+        if given.iter().filter(|given| **given).count() > 1 {
+            let message = "more than one of container, attempts and children is given";
+            self.problem(path, message).help = Some("give one of them".to_owned());
+        }
+        let memory = written.children.iter().map(Vec::len).sum::<usize>();
+        if memory > MOST_BEHAVIOURS {
+            let message = format!("{memory} attempts; at most {MOST_BEHAVIOURS} may be described");
+            self.problem(&format!("{path}.children"), message);
+            return Vec::new();
+        }
+        let one = |key: &str, index: usize| format!("{path}.{key}[{index}]");
+        let mut made = Vec::new();
+        if !written.children.is_empty() {
+            for (child, attempts) in written.children.iter().enumerate() {
+                let path = one("children", child);
+                let attempts = attempts.iter().enumerate();
+                let attempts = attempts
+                    .map(|(at, it)| self.job_container(&format!("{path}[{at}]"), it, recorded));
+                made.push(attempts.collect());
+            }
+        } else if !written.attempts.is_empty() {
+            let attempts = written.attempts.iter().enumerate();
+            let attempts =
+                attempts.map(|(at, it)| self.job_container(&one("attempts", at), it, recorded));
+            made.push(attempts.collect());
+        } else {
+            let default = file::Container::default();
+            let container = written.container.as_ref().unwrap_or(&default);
+            let path = format!("{path}.container");
+            made.push(vec![self.job_container(&path, container, recorded)]);
+        }
+        for (child, attempts) in made.iter().enumerate() {
+            if attempts.is_empty() {
+                self.problem(&one("children", child), "a child without an attempt");
+            }
+        }
+        made
+    }
+
+    fn job_container(
+        &mut self,
+        path: &str,
+        written: &file::Container,
+        recorded: bool,
+    ) -> BehaviourId {
+        if written.duration.is_none() && !recorded {
+            let message = "the container has no duration: its job would never end";
+            self.problem(path, message).help =
+                Some("write duration: {distribution: exponential, mean: 10m}".to_owned());
+        }
+        let grace = self.scenario.assumptions.aws_batch.grace();
+        let container = self.batch_container(path, CONTAINER, written, grace);
+        self.world.behaviours.push(container.into_iter().collect())
+    }
+}
+
+/// A compute environment that is known by name.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    id: EnvironmentId,
+    view: EnvironmentView<'a>,
+}
+
+impl file::ComputeEnvironment {
+    /// The call of CreateComputeEnvironment.
+    fn request(&self) -> api::ComputeEnvironment {
+        api::ComputeEnvironment {
+            compute_environment_name: self.compute_environment_name.clone(),
+            r#type: self.r#type,
+            state: self.state,
+            unmanaged_vcpus: self.unmanaged_vcpus,
+            compute_resources: self.compute_resources.clone(),
+            update_policy: self.update_policy,
+            eks_configuration: None,
+            service_role: self.service_role.clone(),
+            tags: self.tags.clone(),
+            context: None,
+            ecs_settings: None,
+            compute_environment_arn: None,
+            ecs_cluster_arn: None,
+            container_orchestration_type: None,
+            status: None,
+            status_reason: None,
+            uuid: None,
+        }
+    }
+}
+
+fn strategy(written: api::AllocationStrategy) -> AllocationStrategy {
+    match written {
+        api::AllocationStrategy::BestFit => AllocationStrategy::BestFit,
+        api::AllocationStrategy::BestFitProgressive => AllocationStrategy::BestFitProgressive,
+        api::AllocationStrategy::BestFitProgressiveOrdered => {
+            AllocationStrategy::BestFitProgressiveOrdered
+        }
+        api::AllocationStrategy::SpotCapacityOptimized => AllocationStrategy::SpotCapacityOptimized,
+        api::AllocationStrategy::SpotPriceCapacityOptimized => {
+            AllocationStrategy::SpotPriceCapacityOptimized
+        }
+        api::AllocationStrategy::SpotCapacityOptimizedPrioritized => {
+            AllocationStrategy::SpotCapacityOptimizedPrioritized
+        }
+    }
+}
+
+/// A retry strategy that has passed the checks of the API.
+fn retry(written: &api::RetryStrategy) -> RetryStrategy {
+    let entries = written.evaluate_on_exit.iter().flatten();
+    let entries = entries.map(|entry| ExitCondition {
+        on_status_reason: pattern(&entry.on_status_reason, Pattern::of_reason),
+        on_reason: pattern(&entry.on_reason, Pattern::of_reason),
+        on_exit_code: pattern(&entry.on_exit_code, Pattern::of_exit_code),
+        action: entry.action.parse().unwrap_or(Action::Exit),
+    });
+    RetryStrategy::new(written.attempts, entries.collect()).unwrap_or_default()
+}
+
+fn pattern<E>(text: &Option<String>, parse: fn(&str) -> Result<Pattern, E>) -> Option<Pattern> {
+    parse(text.as_deref()?).ok()
+}
