@@ -38,7 +38,7 @@ pub struct Batch {
 }
 
 /// A compute environment. Its instances stand in a cluster of their own, as in AWS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ComputeEnvironment {
     /// Its name.
     pub name: String,
@@ -66,6 +66,13 @@ pub struct ComputeEnvironment {
     pub scale_down_delay: Option<SimDuration>,
     /// When EC2 has no instance of a type (insufficient capacity errors).
     pub shortages: Vec<Shortage>,
+}
+
+impl ComputeEnvironment {
+    /// Whether instances are launched for its jobs.
+    pub const fn is_managed(&self) -> bool {
+        matches!(self.capacity, Capacity::Ec2 | Capacity::Spot)
+    }
 }
 
 /// A time in which EC2 has no instance of a type.

@@ -555,6 +555,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             Event::LaunchGranted => self.launch_granted(),
             Event::Minute => self.minute(),
             Event::BatchCall(number) => self.action(number),
+            Event::ReplacementDue(cluster, id) => self.replacement_due(cluster, id),
             Event::JobDue(job) => self.job_due(job),
             Event::JobTimeout(job, tries) => self.job_timeout(job, tries),
             Event::HeadBlocked(queue) => self.head_blocked(queue),
@@ -601,7 +602,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             }
             Deed::EndJobs { .. }
             | Deed::SetQueue { .. }
-            | Deed::SetEnvironment { .. }
+            | Deed::UpdateEnvironment { .. }
             | Deed::SetConsumable { .. } => true,
             _ => false,
         };

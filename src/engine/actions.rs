@@ -66,12 +66,11 @@ impl<R: Recorder> Engine<'_, R> {
                 enabled,
                 priority,
             } => self.set_queue(queue, enabled, priority),
-            Deed::SetEnvironment {
+            Deed::UpdateEnvironment {
                 environment,
-                enabled,
-                min_vcpus,
-                max_vcpus,
-            } => self.set_environment(environment, enabled, min_vcpus, max_vcpus),
+                to,
+                replace,
+            } => self.update_environment(environment, *to, replace),
             Deed::SetConsumable { resource, change } => self.set_consumable(resource, change),
             Deed::InterruptFargateSpot { workload } => {
                 for at in self.tasks_of(workload, None) {

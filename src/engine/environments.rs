@@ -13,6 +13,7 @@ use rustc_hash::FxHashSet;
 
 use super::event::Event;
 use super::instances::{HOST_TERMINATED, Launching};
+use super::plan::Replacement;
 use super::task::Host;
 use super::{Engine, Recorder};
 use crate::batch::allocation::{Choice, Need, Purchase, candidates, choose};
@@ -30,10 +31,24 @@ pub(super) struct EnvironmentState {
     pub used_cpu: u64,
     /// vCPUs of its instances, those on their way included.
     total: u64,
-    /// Instances on their way, by type, in the order of their launch.
-    pending: Vec<usize>,
+    /// Instances on their way, in the order of their launch.
+    pending: Vec<Pending>,
     launched: u32,
     hosts: Vec<HostState>,
+    /// Those that an update of the infrastructure replaces, on their way or there: while there is
+    /// one, the environment is UPDATING.
+    old: u32,
+}
+
+/// An instance on its way.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// Number of its launch, from 1.
+    launch: u32,
+    /// What it will register.
+    capacity: Resources,
+    /// Whether it is replaced before it is there.
+    old: bool,
 }
 
 /// An instance as its environment sees it.
@@ -43,6 +58,8 @@ struct HostState {
     idle_since: Option<SimTime>,
     /// Whether it ever had one.
     has_run: bool,
+    /// Whether an update of the infrastructure replaces it.
+    old: bool,
 }
 
 /// Room for jobs on an instance that is there or on its way.
@@ -63,7 +80,13 @@ impl EnvironmentState {
             pending: Vec::new(),
             launched: 0,
             hosts: Vec::new(),
+            old: 0,
         }
+    }
+
+    /// Whether old instances are left of an update of the infrastructure.
+    fn is_updating(&self) -> bool {
+        self.old > 0
     }
 }
 
@@ -73,10 +96,6 @@ impl ComputeEnvironment {
             Capacity::Spot => Purchase::Spot,
             _ => Purchase::OnDemand,
         }
-    }
-
-    fn is_managed(&self) -> bool {
-        matches!(self.capacity, Capacity::Ec2 | Capacity::Spot)
     }
 
     /// Whether EC2 has no instance of a type now.
@@ -98,6 +117,7 @@ impl<R: Recorder> Engine<'_, R> {
             let there = HostState {
                 idle_since: Some(SimTime::ZERO),
                 has_run: false,
+                old: false,
             };
             self.jobs.environments[id].hosts = vec![there; instances];
             let ends = environment.shortages.iter().filter_map(|it| it.until);
@@ -114,20 +134,25 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// An instance has registered.
-    pub(super) fn environment_grew(&mut self, cluster: ClusterId, id: InstanceId, offer: usize) {
+    pub(super) fn environment_grew(&mut self, cluster: ClusterId, id: InstanceId, launch: usize) {
         let Some(environment) = self.environment_of(cluster) else {
             return;
         };
         let state = &mut self.jobs.environments[environment];
-        if let Some(at) = state.pending.iter().position(|pending| *pending == offer) {
-            state.pending.remove(at);
-        }
+        let awaited = |pending: &Pending| pending.launch as usize == launch;
+        let at = state.pending.iter().position(awaited);
+        let old = at.is_some_and(|at| state.pending.remove(at).old);
         debug_assert_eq!(state.hosts.len(), id.index());
         state.hosts.push(HostState {
             idle_since: Some(self.now),
             has_run: false,
+            old,
         });
-        self.expect_idle_end(environment, id);
+        if old {
+            self.terminate(cluster, id, HOST_TERMINATED);
+        } else {
+            self.expect_idle_end(environment, id);
+        }
     }
 
     /// An instance is gone.
@@ -137,7 +162,9 @@ impl<R: Recorder> Engine<'_, R> {
         };
         let vcpus = vcpus(&self.world.clusters[cluster].descriptions()[id]);
         let state = &mut self.jobs.environments[environment];
-        state.hosts[id.index()].idle_since = None;
+        let host = &mut state.hosts[id.index()];
+        host.idle_since = None;
+        state.old -= u32::from(std::mem::take(&mut host.old));
         state.total = state.total.saturating_sub(vcpus);
         self.jobs.demand_changed = true;
     }
@@ -147,10 +174,9 @@ impl<R: Recorder> Engine<'_, R> {
         let state = &mut self.jobs.environments[id];
         state.used_cpu += u64::from(cpu);
         if let Host::Instance(instance) = host {
-            state.hosts[instance.index()] = HostState {
-                idle_since: None,
-                has_run: true,
-            };
+            let host = &mut state.hosts[instance.index()];
+            host.idle_since = None;
+            host.has_run = true;
         }
     }
 
@@ -163,8 +189,12 @@ impl<R: Recorder> Engine<'_, R> {
             && !self.is_gone(cluster, instance)
             && self.aboard[cluster][instance.index()].is_empty()
         {
-            self.jobs.environments[id].hosts[instance.index()].idle_since = Some(self.now);
-            self.expect_idle_end(id, instance);
+            let host = &mut self.jobs.environments[id].hosts[instance.index()];
+            host.idle_since = Some(self.now);
+            match host.old {
+                true => self.terminate(cluster, instance, HOST_TERMINATED),
+                false => self.expect_idle_end(id, instance),
+            }
         }
     }
 
@@ -296,7 +326,10 @@ impl<R: Recorder> Engine<'_, R> {
         let may = what
             .strategy
             .may_launch(what.purchase(), state.total, vcpus, what.max_vcpus);
-        may.then_some(offer)
+        // While instances are replaced, the old ones count and the last one has to fit.
+        let smallest = what.offers.iter().map(|it| it.vcpus).min().unwrap_or(0);
+        let fits = state.total + u64::from(smallest) <= u64::from(what.max_vcpus);
+        (may && (fits || !state.is_updating())).then_some(offer)
     }
 
     /// Whether an environment has an instance, or could have one, that takes a job.
@@ -339,9 +372,9 @@ impl<R: Recorder> Engine<'_, R> {
             reserved: false,
         });
         let pending = self.jobs.environments[id].pending.iter();
-        let pending = pending.map(|offer| Room {
+        let pending = pending.filter(|it| !it.old).map(|it| Room {
             instance: None,
-            free: what.descriptions[*offer].capacity,
+            free: it.capacity,
             reserved: false,
         });
         there.chain(pending).collect()
@@ -367,8 +400,13 @@ impl<R: Recorder> Engine<'_, R> {
         let state = &mut self.jobs.environments[id];
         state.launched += 1;
         state.total += u64::from(what.offers[offer].vcpus);
-        state.pending.push(offer);
+        let launch = state.launched;
         let alike = &what.descriptions[offer];
+        state.pending.push(Pending {
+            launch,
+            capacity: alike.capacity,
+            old: false,
+        });
         let mut attributes = alike.attributes.clone();
         if !what.zones.is_empty() {
             let zone = &what.zones[(state.launched as usize - 1) % what.zones.len()];
@@ -386,7 +424,7 @@ impl<R: Recorder> Engine<'_, R> {
             Launching {
                 cluster,
                 description,
-                kind: offer,
+                kind: launch as usize,
             },
             boot_time,
         );
@@ -413,20 +451,57 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
-    /// UpdateComputeEnvironment: a scaling update. Source: AWS Batch API reference.
-    pub(super) fn set_environment(
+    /// UpdateComputeEnvironment. A scaling update leaves the instances alone; an update of the
+    /// infrastructure replaces them: the old ones take no job any more and go when they are idle,
+    /// at the latest when the time of their jobs is over.
+    ///
+    /// Source: AWS Batch user guide, "Updating compute environments".
+    pub(super) fn update_environment(
         &mut self,
         id: EnvironmentId,
-        enabled: Option<bool>,
-        min_vcpus: Option<u32>,
-        max_vcpus: Option<u32>,
+        to: ComputeEnvironment,
+        replace: Option<Replacement>,
     ) {
-        let state = &mut self.jobs.environments[id];
-        state.enabled = enabled.unwrap_or(state.enabled);
-        let what = &mut self.world.batch.environments[id];
-        what.min_vcpus = min_vcpus.unwrap_or(what.min_vcpus);
-        what.max_vcpus = max_vcpus.unwrap_or(what.max_vcpus);
+        self.jobs.environments[id].enabled = to.enabled;
+        let cluster = to.cluster;
+        self.world.batch.environments[id] = to;
         self.jobs.demand_changed = true;
+        let Some(Replacement {
+            terminate_jobs,
+            job_time,
+        }) = replace
+        else {
+            return;
+        };
+        let state = &mut self.jobs.environments[id];
+        for pending in &mut state.pending {
+            state.old += u32::from(!std::mem::replace(&mut pending.old, true));
+        }
+        for index in 0..self.jobs.environments[id].hosts.len() {
+            let instance = InstanceId::from_index(index);
+            if self.is_gone(cluster, instance) {
+                continue;
+            }
+            let state = &mut self.jobs.environments[id];
+            let host = &mut state.hosts[index];
+            state.old += u32::from(!std::mem::replace(&mut host.old, true));
+            if terminate_jobs || host.idle_since.is_some() {
+                self.terminate(cluster, instance, HOST_TERMINATED);
+            } else {
+                self.drain(cluster, instance);
+                self.schedule(
+                    self.now + job_time,
+                    Event::ReplacementDue(cluster, instance),
+                );
+            }
+        }
+    }
+
+    /// The jobs of an instance that is replaced have had their time.
+    pub(super) fn replacement_due(&mut self, cluster: ClusterId, instance: InstanceId) {
+        if !self.is_gone(cluster, instance) {
+            self.terminate(cluster, instance, HOST_TERMINATED);
+        }
     }
 
     pub(super) fn environment_due(&mut self) {

@@ -64,6 +64,8 @@ pub enum Event {
     Minute,
     /// AWS Batch is asked for something from outside: the action of this number.
     BatchCall(u32),
+    /// The jobs of an instance that an update of its environment replaces have had their time.
+    ReplacementDue(ClusterId, InstanceId),
     /// A submitted job is evaluated.
     JobDue(JobId),
     /// The attempt of a job has run for as long as it may, if it is still this try.
@@ -100,6 +102,7 @@ impl Event {
             | Event::SpotReclaim(..)
             | Event::InstanceFails(..)
             | Event::DrainEnds(..)
+            | Event::ReplacementDue(..)
             | Event::FargateSpotNotice(_) => 3,
             Event::BatchCall(_) | Event::Arrival(_) | Event::CallDue(_) | Event::ServiceDue(_) => 4,
             Event::JobTimeout(..) | Event::HeadBlocked(_) | Event::JobDue(_) => 5,
@@ -117,6 +120,7 @@ impl Event {
             | Event::SpotNotice(..)
             | Event::InstanceFails(..)
             | Event::DrainEnds(..)
+            | Event::ReplacementDue(..)
             | Event::FargateSpotNotice(_)
             | Event::CallDue(_) => false,
             Event::Action(_)

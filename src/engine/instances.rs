@@ -95,7 +95,12 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// Something happens to an instance from outside.
     pub(super) fn instance_deed(&mut self, cluster: ClusterId, id: InstanceId, what: InstanceDeed) {
-        let status = self.world.clusters[cluster].instances()[id].status;
+        // An instance of a compute environment may not be there yet.
+        let instances = self.world.clusters[cluster].instances().items();
+        let Some(instance) = instances.get(id.index()) else {
+            return;
+        };
+        let status = instance.status;
         if self.is_gone(cluster, id) {
             // A machine that was lost while its agent was disconnected is still registered.
             let removed = matches!(what, InstanceDeed::Deregister { .. });
@@ -179,6 +184,7 @@ impl<R: Recorder> Engine<'_, R> {
         self.world.clusters[cluster].deregister(id, self.now);
         self.lose_all(cluster, id, stop);
         self.instance_changed(cluster, id, InstanceChange::Deregistered);
+        self.environment_shrank(cluster, id);
     }
 
     pub(super) fn instance_fails(&mut self, cluster: ClusterId, id: InstanceId) {

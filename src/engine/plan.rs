@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, ComputeEnvironment};
 use crate::engine::job::{Request, StatusReason};
 use crate::model::arena::{
     Arena, BehaviourId, ClusterId, EnvironmentId, InstanceId, ProviderId, QueueId, RulesId,
@@ -165,15 +165,13 @@ pub enum Deed {
         priority: Option<i64>,
     },
     /// UpdateComputeEnvironment. Source: AWS Batch API reference.
-    SetEnvironment {
+    UpdateEnvironment {
         /// The environment.
         environment: EnvironmentId,
-        /// Whether it takes jobs.
-        enabled: Option<bool>,
-        /// New `minvCpus`.
-        min_vcpus: Option<u32>,
-        /// New `maxvCpus`.
-        max_vcpus: Option<u32>,
+        /// What becomes of it.
+        to: Box<ComputeEnvironment>,
+        /// How its instances are replaced; absent: they stay (a scaling update).
+        replace: Option<Replacement>,
     },
     /// UpdateConsumableResource. Source: AWS Batch API reference.
     SetConsumable {
@@ -187,6 +185,17 @@ pub enum Deed {
         /// Whose tasks.
         workload: WorkloadId,
     },
+}
+
+/// How the instances of a compute environment are replaced.
+///
+/// Source: AWS Batch API reference, UpdatePolicy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// Whether jobs that run are ended at once.
+    pub terminate_jobs: bool,
+    /// How long they may go on otherwise.
+    pub job_time: SimDuration,
 }
 
 /// What becomes of the total of a consumable resource.

@@ -12,8 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use action::{
-    Action, DeregisterContainerInstance, Instances, InterruptFargateSpot, SettableStatus, StopTask,
-    UpdateAutoScalingGroup, UpdateContainerInstancesState, UpdateService, UpdateTaskProtection,
+    Action, DeregisterContainerInstance, EndJob, Instances, InterruptFargateSpot,
+    QuantityOperation, SettableStatus, StopTask, UpdateAutoScalingGroup, UpdateConsumableResource,
+    UpdateContainerInstancesState, UpdateService, UpdateTaskProtection,
 };
 pub use assumptions::{Assumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
 pub use batch::{Batch, BatchAssumptions, ComputeEnvironment, InsufficientCapacity, Usage};

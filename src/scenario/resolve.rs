@@ -9,6 +9,7 @@ mod actions;
 mod batch;
 mod clusters;
 mod containers;
+mod job_actions;
 mod providers;
 mod rates;
 mod requests;
@@ -70,7 +71,7 @@ pub fn resolve(
     resolver.definitions();
     let mut workloads = resolver.workloads(&mut batch);
     let services = resolver.services(&mut workloads);
-    let actions = resolver.actions(services);
+    let actions = resolver.actions(services, &catalogue);
     let faults = resolver.faults_of_capacity();
     resolver.world.fargate = resolver.fargate();
     resolver.world.choices = scenario.assumptions.choices();

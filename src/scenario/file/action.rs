@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::Container;
 use crate::api::DeploymentConfiguration;
+use crate::api::batch::{UpdateComputeEnvironment, UpdateJobQueue};
 use crate::units::Duration;
 
 /// One thing that is done: a time and one of the other keys.
@@ -39,6 +40,57 @@ pub struct Action {
     pub update_auto_scaling_group: Option<UpdateAutoScalingGroup>,
     /// Fargate takes the capacity back of all tasks on Fargate Spot.
     pub interrupt_fargate_spot: Option<InterruptFargateSpot>,
+    /// CancelJob: jobs that have not come to STARTING fail.
+    pub cancel_job: Option<EndJob>,
+    /// TerminateJob: jobs fail wherever they are.
+    pub terminate_job: Option<EndJob>,
+    /// UpdateJobQueue.
+    pub update_job_queue: Option<UpdateJobQueue>,
+    /// UpdateComputeEnvironment.
+    pub update_compute_environment: Option<UpdateComputeEnvironment>,
+    /// UpdateConsumableResource.
+    pub update_consumable_resource: Option<UpdateConsumableResource>,
+}
+
+/// A call of CancelJob or TerminateJob.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EndJob {
+    /// The workload whose jobs are meant.
+    pub job: String,
+    /// Which of its jobs, in the order of submission, from 1; all if left out.
+    #[schemars(range(min = 1))]
+    pub number: Option<u64>,
+    /// Which child of the array, from 0; the parent with all its children if left out.
+    pub index: Option<u32>,
+    /// Why, for the outputs.
+    pub reason: String,
+}
+
+/// A call of UpdateConsumableResource.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateConsumableResource {
+    /// Name of the resource.
+    pub consumable_resource: String,
+    /// What the quantity does to the total; `SET` if left out.
+    #[serde(default)]
+    pub operation: QuantityOperation,
+    /// How much.
+    pub quantity: u64,
+}
+
+/// What an update does to the total of a consumable resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum QuantityOperation {
+    /// It becomes the total.
+    #[default]
+    Set,
+    /// It is added.
+    Add,
+    /// It is taken away; more than there is is refused.
+    Remove,
 }
 
 /// A call of StopTask.
@@ -122,7 +174,8 @@ pub struct DeregisterContainerInstance {
 pub struct Instances {
     /// Name of the cluster; `default` if left out.
     pub cluster: Option<String>,
-    /// Names of instances that are there when the run starts.
+    /// Names of instances that are there when the run starts; in a managed compute environment of
+    /// AWS Batch `<environment>/<number>`, in the order in which they register.
     #[schemars(length(min = 1))]
     pub container_instances: Vec<String>,
 }

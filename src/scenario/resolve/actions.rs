@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use super::services::KnownService;
+use crate::catalogue::Catalogue;
+use crate::engine::job::Request;
 use crate::engine::plan::{Action, Deed, InstanceDeed};
 use crate::model::arena::{ClusterId, Id, InstanceId, ProviderId, WorkloadId};
 use crate::model::instance::Purchase;
@@ -18,6 +20,7 @@ const PROTECTION_MINUTES: u32 = 120;
 /// What actions refer to, as the actions before have left it.
 struct Known {
     services: Vec<KnownService>,
+    environments: BTreeMap<String, file::ComputeEnvironment>,
     /// Fewest and most instances of each Auto Scaling group.
     sizes: BTreeMap<ProviderId, (u32, u32)>,
 }
@@ -32,19 +35,30 @@ struct Whose<'w> {
 
 impl<'a> Resolver<'a> {
     /// The actions in the order of their times, those of one moment as they are written.
-    pub(super) fn actions(&mut self, services: Vec<KnownService>) -> Vec<Action> {
+    pub(super) fn actions(
+        &mut self,
+        services: Vec<KnownService>,
+        catalogue: &Catalogue,
+    ) -> Vec<Action> {
         let providers = self.world.providers.iter();
         let sizes = providers.filter_map(|(id, provider)| {
             let group = provider.group()?;
             Some((id, (group.min_size, group.max_size)))
         });
         let sizes = sizes.collect();
-        let mut known = Known { services, sizes };
+        let environments = self.scenario.batch.compute_environments.iter();
+        let mut known = Known {
+            services,
+            environments: environments
+                .map(|it| (it.compute_environment_name.clone(), it.clone()))
+                .collect(),
+            sizes,
+        };
         let mut written: Vec<_> = self.scenario.actions.iter().enumerate().collect();
         written.sort_by_key(|(_, action)| action.at);
         let mut actions = Vec::new();
         for (index, action) in written {
-            let what = self.deed(&format!("actions[{index}]"), action, &mut known);
+            let what = self.deed(&format!("actions[{index}]"), action, &mut known, catalogue);
             actions.extend(what.map(|what| Action {
                 at: SimTime::ZERO + action.at.span(),
                 what,
@@ -54,7 +68,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// The one deed of an action.
-    fn deed(&mut self, path: &str, action: &file::Action, known: &mut Known) -> Option<Deed> {
+    fn deed(
+        &mut self,
+        path: &str,
+        action: &file::Action,
+        known: &mut Known,
+        catalogue: &Catalogue,
+    ) -> Option<Deed> {
         let at = |verb: &str| format!("{path}.{verb}");
         let mut deeds = Vec::new();
         if let Some(written) = &action.stop_task {
@@ -123,6 +143,25 @@ impl<'a> Resolver<'a> {
             let workload = self.whose(&at("interruptFargateSpot"), whose, known);
             deeds.push(workload.map(|workload| Deed::InterruptFargateSpot { workload }));
         }
+        for (verb, written, request) in [
+            ("cancelJob", &action.cancel_job, Request::Cancel),
+            ("terminateJob", &action.terminate_job, Request::Terminate),
+        ] {
+            if let Some(written) = written {
+                deeds.push(self.end_jobs(&at(verb), written, request));
+            }
+        }
+        if let Some(written) = &action.update_job_queue {
+            deeds.push(self.update_queue(&at("updateJobQueue"), written));
+        }
+        if let Some(written) = &action.update_compute_environment {
+            let path = at("updateComputeEnvironment");
+            let known = &mut known.environments;
+            deeds.push(self.update_environment(&path, written, known, catalogue));
+        }
+        if let Some(written) = &action.update_consumable_resource {
+            deeds.push(self.update_consumable(&at("updateConsumableResource"), written));
+        }
         match deeds.len() {
             0 => {
                 self.problem(path, "the action does nothing").help = Some(
@@ -148,15 +187,7 @@ impl<'a> Resolver<'a> {
         Some(Deed::StopTask {
             workload: self.whose(path, whose, known)?,
             task: written.task,
-            reason: written.reason.as_ref().map(|reason| {
-                let reasons = &mut self.world.reasons;
-                let at = reasons.iter().position(|known| known == reason);
-                let at = at.unwrap_or_else(|| {
-                    reasons.push(reason.clone());
-                    reasons.len() - 1
-                });
-                u32::try_from(at).expect("a scenario has fewer than 2^32 reasons")
-            }),
+            reason: written.reason.as_ref().map(|reason| self.reason(reason)),
         })
     }
 
@@ -186,23 +217,7 @@ impl<'a> Resolver<'a> {
     /// The workload or service that an action names.
     fn whose(&mut self, path: &str, whose: Whose<'_>, known: &Known) -> Option<WorkloadId> {
         match (whose.workload, whose.service) {
-            (Some(name), None) => {
-                let workloads = &self.scenario.workloads;
-                let at = workloads.iter().position(|it| it.name == name);
-                if at.is_none() {
-                    let message = format!("no workload named {}", quoted(name));
-                    let problem = self
-                        .document
-                        .problem(&format!("{path}.workload"), message)
-                        .suggest(
-                            name,
-                            "workloads",
-                            workloads.iter().map(|it| it.name.as_str()),
-                        );
-                    self.problems.push(problem);
-                }
-                at.map(WorkloadId::from_index)
-            }
+            (Some(name), None) => self.workload_named(&format!("{path}.workload"), name),
             (None, Some(name)) => {
                 let at = self.which_service(path, name, whose.cluster, known)?;
                 Some(known.services[at].workload)
@@ -218,6 +233,19 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
+    }
+
+    pub(super) fn workload_named(&mut self, path: &str, name: &str) -> Option<WorkloadId> {
+        let workloads = &self.scenario.workloads;
+        let at = workloads.iter().position(|it| it.name == name);
+        if at.is_none() {
+            let message = format!("no workload named {}", quoted(name));
+            let names = workloads.iter().map(|it| it.name.as_str());
+            let problem = self.document.problem(path, message);
+            self.problems
+                .push(problem.suggest(name, "workloads", names));
+        }
+        at.map(WorkloadId::from_index)
     }
 
     /// The place of a service among those that are known.
@@ -293,8 +321,9 @@ impl<'a> Resolver<'a> {
             let Some(id) = self.instance(&place, cluster, name) else {
                 continue;
             };
-            let purchase = self.world.clusters[cluster].descriptions()[id].purchase;
-            if what == InstanceDeed::InterruptSpot && purchase == Purchase::OnDemand {
+            if what == InstanceDeed::InterruptSpot
+                && self.purchase(cluster, id) == Some(Purchase::OnDemand)
+            {
                 let message = format!("{} is not a Spot instance", quoted(name));
                 self.problem(&place, message).help = Some("give it purchase: spot".to_owned());
             }
@@ -312,6 +341,9 @@ impl<'a> Resolver<'a> {
 
     /// An instance that is there when the run starts, by name or ARN.
     fn instance(&mut self, path: &str, cluster: ClusterId, name: &str) -> Option<InstanceId> {
+        if let Some(number) = self.number_in_environment(cluster, name) {
+            return Some(InstanceId(number));
+        }
         let known = &self.instances[cluster.index()];
         let short = name.rsplit('/').next().unwrap_or(name);
         let found = known.get(name).or_else(|| known.get(short)).copied();

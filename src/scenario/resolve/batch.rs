@@ -117,6 +117,7 @@ impl<'a> Resolver<'a> {
             let cluster = ClusterId::from_index(self.world.clusters.len() - 1);
             if valid.is_ok() {
                 let environment = self.environment(&path, written, cluster, catalogue);
+                self.check_types(&path, written, &environment.offers);
                 let id = self.world.batch.environments.push(environment);
                 let view = EnvironmentView {
                     name,
@@ -130,10 +131,10 @@ impl<'a> Resolver<'a> {
         known
     }
 
-    fn environment(
+    pub(super) fn environment(
         &mut self,
         path: &str,
-        written: &'a file::ComputeEnvironment,
+        written: &file::ComputeEnvironment,
         cluster: ClusterId,
         catalogue: &Catalogue,
     ) -> ComputeEnvironment {
@@ -273,6 +274,11 @@ impl<'a> Resolver<'a> {
                 position,
             });
         }
+        (offers, descriptions)
+    }
+
+    /// What is said of instance types must be of those that are launched.
+    fn check_types(&mut self, path: &str, written: &file::ComputeEnvironment, offers: &[Offer]) {
         for (key, names) in [
             (
                 "registeredMemory",
@@ -289,7 +295,6 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        (offers, descriptions)
     }
 
     fn shortages(
@@ -702,7 +707,7 @@ pub(super) struct Known<'a> {
 
 impl file::ComputeEnvironment {
     /// The call of CreateComputeEnvironment.
-    fn request(&self) -> api::ComputeEnvironment {
+    pub(super) fn request(&self) -> api::ComputeEnvironment {
         api::ComputeEnvironment {
             compute_environment_name: self.compute_environment_name.clone(),
             r#type: self.r#type,

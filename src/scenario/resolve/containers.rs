@@ -231,7 +231,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The number of a container reason in the world.
-    fn reason(&mut self, reason: &str) -> u32 {
+    pub(super) fn reason(&mut self, reason: &str) -> u32 {
         let reasons = &mut self.world.reasons;
         let known = reasons.iter().position(|known| known == reason);
         let at = known.unwrap_or_else(|| {
