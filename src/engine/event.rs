@@ -115,7 +115,6 @@ impl Event {
     pub const fn is_work(self) -> bool {
         match self {
             Event::Minute
-            | Event::EnvironmentDue(_)
             | Event::WarmInstanceReady(_)
             | Event::SpotNotice(..)
             | Event::InstanceFails(..)
@@ -141,6 +140,7 @@ impl Event {
             | Event::JobDue(_)
             | Event::JobTimeout(..)
             | Event::HeadBlocked(_)
+            | Event::EnvironmentDue(_)
             | Event::ServiceDue(_) => true,
         }
     }
