@@ -228,6 +228,10 @@ impl ShareIndex {
     }
 }
 
+/// How much a share has used, by its weight: the share of the least rank goes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank((u128, u64));
+
 /// How many CPU units a queue may have in flight: all shares together, after a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap(Option<u64>);
@@ -426,12 +430,18 @@ impl FairShare {
         now: SimTime,
         candidates: impl IntoIterator<Item = (ShareIndex, u64)>,
     ) -> Option<ShareIndex> {
-        self.active(now);
-        let keyed = candidates.into_iter().map(|(share, submit_seq)| {
-            let usage = product(self.unweighted(share, now), self.effective_weight(share));
-            (usage, submit_seq, share)
-        });
+        let keyed = candidates
+            .into_iter()
+            .map(|(share, submit_seq)| (self.rank(share, now, 0), submit_seq, share));
         keyed.min().map(|(_, _, share)| share)
+    }
+
+    /// Usage times weight of a share as it would be with `more_cpu` units more in flight from `now`
+    /// on; it tells which of two shares has used less, and nothing else.
+    pub fn rank(&mut self, share: ShareIndex, now: SimTime, more_cpu: u64) -> Rank {
+        self.active(now);
+        let usage = self.unweighted(share, now, more_cpu);
+        Rank(product(usage, self.effective_weight(share)))
     }
 
     /// Usage times weight of a share, for output only: vCPU-seconds, or vCPUs in mode
@@ -439,7 +449,7 @@ impl FairShare {
     pub fn usage(&mut self, share: ShareIndex, now: SimTime) -> f64 {
         self.active(now);
         let weight = self.effective_weight(share) as f64 / f64::from(DEFAULT_WEIGHT);
-        let vcpus = self.unweighted(share, now) as f64 / UNITS_PER_VCPU;
+        let vcpus = self.unweighted(share, now, 0) as f64 / UNITS_PER_VCPU;
         match self.mode {
             UsageMode::Window => {
                 let micros = MICROS_PER_SEC as f64;
@@ -476,10 +486,11 @@ impl FairShare {
     }
 
     /// The usage of a share before its weight. In mode window that is vCPU time and what is in
-    /// flight for [`DISPATCH_SPAN`], times two windows.
-    fn unweighted(&mut self, share: ShareIndex, now: SimTime) -> u128 {
+    /// flight for [`DISPATCH_SPAN`], times two windows; CPU that is in flight from now on has no
+    /// more vCPU time yet.
+    fn unweighted(&mut self, share: ShareIndex, now: SimTime, more_cpu: u64) -> u128 {
         let usage = &mut self.shares[share.position()].usage;
-        let in_flight = u128::from(usage.in_flight);
+        let in_flight = u128::from(usage.in_flight) + u128::from(more_cpu);
         match self.mode {
             UsageMode::Window => {
                 let span = 2 * wide(self.policy.window()) * wide(DISPATCH_SPAN);

@@ -248,24 +248,19 @@ impl<R: Recorder> Engine<'_, R> {
             .collect();
         for queue in self.jobs.order.clone() {
             let mut hopeless: FxHashSet<JobKindId> = FxHashSet::default();
-            let waiting: Vec<_> = self.jobs.queues[queue].waiting().collect();
-            for id in waiting {
+            let max_cpu = self.max_cpu(queue);
+            let batch = &self.world.batch;
+            for id in self.jobs.turns(queue, self.now, max_cpu, batch) {
                 let kind = self.job(id).kind;
-                if hopeless.contains(&kind) {
-                    continue;
-                }
                 let what = &self.world.batch.kinds[kind];
-                let there = what
-                    .consumables
-                    .iter()
-                    .all(|(resource, quantity)| stock[*resource] >= *quantity);
-                if !there {
+                let takes = || self.jobs.still_to_take(id, what);
+                if takes().any(|(resource, quantity)| stock[resource] < quantity) {
                     continue;
                 }
-                for (resource, quantity) in &what.consumables {
-                    stock[*resource] -= quantity;
+                for (resource, quantity) in takes() {
+                    stock[resource] -= quantity;
                 }
-                if !self.reserve_for(kind, rooms) {
+                if !hopeless.contains(&kind) && !self.reserve_for(kind, rooms) {
                     hopeless.insert(kind);
                 }
             }

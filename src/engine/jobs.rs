@@ -17,9 +17,11 @@ use super::task::{Host, Recorded, Stop, StopCode, StopReason, Task};
 use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::Blocked;
 use crate::batch::retry::{Cause, Decision, Ending, decide};
-use crate::batch::{Consumable, Dependency, JobKind};
+use crate::batch::{Batch, Consumable, Dependency, JobKind};
 use crate::engine::job::{Attempt, Job, JobStatus, JobTimes, Part, Request, StatusReason};
-use crate::model::arena::{Arena, ClusterId, EnvironmentId, Id, JobId, JobKindId, WorkloadId};
+use crate::model::arena::{
+    Arena, ClusterId, EnvironmentId, Id, JobId, JobKindId, QueueId, WorkloadId,
+};
 use crate::time::SimTime;
 use crate::workload::Submission;
 
@@ -39,9 +41,9 @@ pub(super) struct Jobs {
     calls: u64,
     /// Jobs that have not ended.
     pub live: u64,
-    pub queues: Arena<crate::model::arena::QueueId, QueueState>,
+    pub queues: Arena<QueueId, QueueState>,
     /// Queues in the order in which they are looked at.
-    pub order: Vec<crate::model::arena::QueueId>,
+    pub order: Vec<QueueId>,
     pub environments: Arena<EnvironmentId, EnvironmentState>,
     /// The environment that each cluster belongs to.
     pub environment_of: Vec<Option<EnvironmentId>>,
@@ -708,12 +710,9 @@ impl<R: Recorder> Engine<'_, R> {
     // ---- Consumable resources ---------------------------------------------------------------
 
     pub(super) fn has_consumables(&self, id: JobId) -> bool {
-        let entry = &self.jobs.list[id];
-        let what = &self.world.batch.kinds[entry.job.kind];
-        what.consumables.iter().all(|(resource, quantity)| {
-            let stock = &self.jobs.consumables[*resource];
-            (entry.took && !stock.replenishable) || stock.available() >= *quantity
-        })
+        let what = &self.world.batch.kinds[self.job(id).kind];
+        let mut takes = self.jobs.still_to_take(id, what);
+        takes.all(|(resource, quantity)| self.jobs.consumables[resource].available() >= quantity)
     }
 
     /// Source: AWS Batch user guide, "Resource-aware scheduling" [B-48].
@@ -787,6 +786,26 @@ impl Jobs {
     /// All jobs in order of creation.
     pub fn into_list(self) -> Arena<JobId, Job> {
         self.list.into_items().map(|entry| entry.job).collect()
+    }
+
+    /// RUNNABLE jobs of a queue in the order of their turns.
+    pub fn turns(
+        &mut self,
+        queue: QueueId,
+        now: SimTime,
+        max_cpu: Option<u64>,
+        batch: &Batch,
+    ) -> Vec<JobId> {
+        let cpu_of = |id: JobId| batch.kinds[self.list[id].job.kind].need.cpu;
+        self.queues[queue].turns(now, max_cpu, cpu_of)
+    }
+
+    /// Consumable resources that a job takes with its next attempt: what does not come back it
+    /// takes only once [B-48].
+    pub fn still_to_take(&self, id: JobId, what: &JobKind) -> impl Iterator<Item = (usize, u64)> {
+        let took = self.list[id].took;
+        let takes = what.consumables.iter().copied();
+        takes.filter(move |(resource, _)| !took || self.consumables[*resource].replenishable)
     }
 
     /// A job leaves the line of its queue.

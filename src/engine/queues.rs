@@ -3,7 +3,7 @@
 //! Sources: AWS Batch user guide, "Job queues", "Fair-share scheduling policies"; AWS Batch API
 //! reference, JobQueueDetail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Event;
 use super::task::Host;
@@ -179,20 +179,47 @@ impl QueueState {
         }
     }
 
-    /// All RUNNABLE jobs in the order of their turns, as far as that is known now.
-    pub fn waiting(&self) -> Box<dyn Iterator<Item = JobId> + '_> {
-        match &self.line {
-            Line::Fifo(line) => Box::new(line.values().copied()),
-            Line::Shares { lines, .. } => {
-                let mut all: Vec<(DispatchKey, JobId)> = lines
-                    .values()
-                    .flatten()
-                    .map(|(key, id)| (*key, *id))
-                    .collect();
-                all.sort_unstable();
-                Box::new(all.into_iter().map(|(_, id)| id))
+    /// RUNNABLE jobs in the order in which they would start if there were room for all; with fair
+    /// share as many as may be in flight at once.
+    pub fn turns(
+        &mut self,
+        now: SimTime,
+        max_cpu: Option<u64>,
+        cpu_of: impl Fn(JobId) -> u32,
+    ) -> Vec<JobId> {
+        let (fair, lines) = match &mut self.line {
+            Line::Fifo(line) => return line.values().copied().collect(),
+            Line::Shares { fair, lines } => (fair, lines),
+        };
+        let cap = fair.cap(now, max_cpu);
+        let mut in_flight = fair.cpu_in_flight();
+        // Each share with what it would have in flight beside what it has, and its other jobs.
+        let mut next = BTreeSet::new();
+        let mut rests = BTreeMap::new();
+        for (share, line) in lines {
+            let mut rest = line.iter();
+            if let Some((key, id)) = rest.next() {
+                next.insert((fair.rank(*share, now, 0), key.submit_seq(), *share, *id));
+                rests.insert(*share, (rest, 0));
             }
         }
+        let mut turns = Vec::new();
+        while let Some((_, _, share, id)) = next.pop_first() {
+            let cpu = u64::from(cpu_of(id));
+            in_flight += cpu;
+            if !cap.allows(in_flight) {
+                break;
+            }
+            turns.push(id);
+            if let Some((rest, more_cpu)) = rests.get_mut(&share)
+                && let Some((key, id)) = rest.next()
+            {
+                *more_cpu += cpu;
+                let rank = fair.rank(share, now, *more_cpu);
+                next.insert((rank, key.submit_seq(), share, *id));
+            }
+        }
+        turns
     }
 
     pub fn is_empty(&self) -> bool {
@@ -248,7 +275,7 @@ impl<R: Recorder> Engine<'_, R> {
     /// UNMANAGED one does not say how much it has.
     ///
     /// Source: AWS Batch API reference, FairsharePolicy, `computeReservation`.
-    fn max_cpu(&self, queue: QueueId) -> Option<u64> {
+    pub(super) fn max_cpu(&self, queue: QueueId) -> Option<u64> {
         let mut sum = 0;
         for id in &self.world.batch.queues[queue].environments {
             if !self.jobs.environments[*id].enabled {

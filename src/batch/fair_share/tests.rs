@@ -174,7 +174,7 @@ fn usage_of_four_vcpus_decays() {
     queue.attempt_ended(share, at(300), vcpus(4));
     for (secs, usage) in [(300, 900), (600, 300), (750, 75), (900, 0), (901, 0)] {
         let doubled = usage * 4096 / 4 * 2 * 600 * 1_000_000_u128.pow(2);
-        assert_eq!(queue.unweighted(share, at(secs)), doubled, "at {secs}");
+        assert_eq!(queue.unweighted(share, at(secs), 0), doubled, "at {secs}");
         assert_eq!(queue.usage(share, at(secs)), usage as f64, "at {secs}");
     }
 }
@@ -400,7 +400,7 @@ fn the_largest_usage_is_compared_exactly() {
     let now = at(2_000_000);
     let candidates = [(shares[0], 1), (shares[1], 2)];
     assert_eq!(queue.least_used(now, candidates), Some(shares[1]));
-    let usage = queue.unweighted(shares[0], now);
+    let usage = queue.unweighted(shares[0], now, 0);
     assert_eq!(usage.checked_mul(500 * 9_999_999), None);
 }
 
