@@ -134,10 +134,15 @@ pub struct JobKind {
     pub definition: String,
     /// Its queue.
     pub queue: QueueId,
-    /// What each instance of it asks for.
+    /// What it asks for; of several nodes the sum.
     pub need: Need,
-    /// A template for each environment of the queue, in the order of these.
+    /// Jobs of a queue with the same number here ask for the same, consumable resources included.
+    pub shape: u32,
+    /// A template for each environment of the queue, in the order of these; of several nodes those
+    /// of the main node.
     pub templates: Vec<TemplateId>,
+    /// The nodes of a multi-node parallel job; absent: it is none.
+    pub nodes: Option<Nodes>,
     /// How its containers behave, by child and by attempt; the last entries go for all that follow.
     pub behaviours: Vec<Vec<BehaviourId>>,
     /// When a failed attempt is followed by another.
@@ -154,6 +159,23 @@ pub struct JobKind {
     pub depends_on: Vec<Dependency>,
     /// Quantities of consumable resources that each instance of the job takes.
     pub consumables: Vec<(usize, u64)>,
+}
+
+/// The nodes of a multi-node parallel job.
+///
+/// Source: AWS Batch user guide, "Multi-node parallel jobs".
+#[derive(Clone, Debug)]
+pub struct Nodes {
+    /// Index of the main node.
+    pub main: u32,
+    /// What each asks for.
+    pub needs: Vec<Need>,
+    /// The most of each resource that one asks for: all run on one instance type.
+    pub largest: Need,
+    /// The instance type, where one is named.
+    pub instance_type: Option<String>,
+    /// Templates of each node, as those of a job.
+    pub templates: Vec<Vec<TemplateId>>,
 }
 
 /// An entry of `dependsOn`.

@@ -1,26 +1,23 @@
-//! Compute environments: instances are launched for jobs that wait, and removed when they idle.
-//!
-//! AWS publishes no scaling algorithm; this is the recommended one [B-43]: jobs are reserved room
-//! in the order of their turns, on what is there and on what is on its way, and where there is none
-//! an instance is launched, as far as `maxvCpus` goes.
+//! Compute environments: their instances register, run attempts, idle, and go. How they grow:
+//! [`super::scale_up`].
 //!
 //! Sources: AWS Batch API reference, ComputeResource, ComputeScalingPolicy; AWS Batch user guide,
-//! "Allocation strategies", "Compute environments".
+//! "Compute environments".
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use rustc_hash::FxHashSet;
 
 use super::event::Event;
-use super::instances::{HOST_TERMINATED, Launching};
+use super::instances::HOST_TERMINATED;
 use super::plan::Replacement;
 use super::task::Host;
 use super::{Engine, Recorder};
-use crate::batch::allocation::{Choice, Need, Purchase, candidates, choose};
+use crate::batch::allocation::Purchase;
 use crate::batch::{Capacity, ComputeEnvironment};
-use crate::model::arena::{Arena, ClusterId, EnvironmentId, Id, InstanceId, JobKindId};
+use crate::model::arena::{ClusterId, EnvironmentId, Id, InstanceId};
 use crate::model::instance::Description;
-use crate::model::resources::Resources;
 use crate::time::{SimDuration, SimTime};
 
 /// A compute environment while it runs.
@@ -30,11 +27,13 @@ pub(super) struct EnvironmentState {
     /// CPU that attempts in flight have asked for.
     pub used_cpu: u64,
     /// vCPUs of its instances, those on their way included.
-    total: u64,
+    pub total: u64,
     /// Instances on their way, in the order of their launch.
-    pending: Vec<Pending>,
+    pub pending: Vec<Pending>,
     launched: u32,
     hosts: Vec<HostState>,
+    /// Instances without an attempt, by the time since when.
+    idle: BTreeSet<(SimTime, InstanceId)>,
     /// Those that an update of the infrastructure replaces, on their way or there: while there is
     /// one, the environment is UPDATING.
     old: u32,
@@ -42,33 +41,24 @@ pub(super) struct EnvironmentState {
 
 /// An instance on its way.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
+pub(super) struct Pending {
     /// Number of its launch, from 1.
     launch: u32,
-    /// What it will register.
-    capacity: Resources,
+    /// Which of the types it is, of those before an update where it is `old`.
+    pub offer: usize,
     /// Whether it is replaced before it is there.
-    old: bool,
+    pub old: bool,
 }
 
 /// An instance as its environment sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct HostState {
-    /// Since when it has no attempt; absent while it has.
+    /// Since when it has no attempt; absent while it has, and when it is gone.
     idle_since: Option<SimTime>,
     /// Whether it ever had one.
     has_run: bool,
     /// Whether an update of the infrastructure replaces it.
     old: bool,
-}
-
-/// Room for jobs on an instance that is there or on its way.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    instance: Option<InstanceId>,
-    free: Resources,
-    /// Whether a waiting job was reserved a part of it.
-    reserved: bool,
 }
 
 impl EnvironmentState {
@@ -80,18 +70,51 @@ impl EnvironmentState {
             pending: Vec::new(),
             launched: 0,
             hosts: Vec::new(),
+            idle: BTreeSet::new(),
             old: 0,
         }
     }
 
     /// Whether old instances are left of an update of the infrastructure.
-    fn is_updating(&self) -> bool {
+    pub fn is_updating(&self) -> bool {
         self.old > 0
+    }
+
+    /// How many instances have no attempt.
+    pub fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Whether an instance has no attempt.
+    pub fn is_idle(&self, id: InstanceId) -> bool {
+        self.hosts[id.index()].idle_since.is_some()
+    }
+
+    fn set_idle(&mut self, id: InstanceId, since: Option<SimTime>) {
+        let before = std::mem::replace(&mut self.hosts[id.index()].idle_since, since);
+        if let Some(before) = before {
+            self.idle.remove(&(before, id));
+        }
+        if let Some(since) = since {
+            self.idle.insert((since, id));
+        }
+    }
+
+    /// Takes note of a launch and gives its number, from 1.
+    pub fn launch(&mut self, offer: usize, vcpus: u64) -> u32 {
+        self.launched += 1;
+        self.total += vcpus;
+        self.pending.push(Pending {
+            launch: self.launched,
+            offer,
+            old: false,
+        });
+        self.launched
     }
 }
 
 impl ComputeEnvironment {
-    fn purchase(&self) -> Purchase {
+    pub(super) fn purchase(&self) -> Purchase {
         match self.capacity {
             Capacity::Spot => Purchase::Spot,
             _ => Purchase::OnDemand,
@@ -99,7 +122,7 @@ impl ComputeEnvironment {
     }
 
     /// Whether EC2 has no instance of a type now.
-    fn is_insufficient(&self, offer: usize, now: SimTime) -> bool {
+    pub(super) fn is_insufficient(&self, offer: usize, now: SimTime) -> bool {
         self.shortages.iter().any(|shortage| {
             shortage.offer == offer
                 && shortage.from <= now
@@ -114,15 +137,15 @@ impl<R: Recorder> Engine<'_, R> {
         for id in self.world.batch.environments.ids() {
             let environment = &self.world.batch.environments[id];
             let instances = self.world.clusters[environment.cluster].instances().len();
-            let there = HostState {
-                idle_since: Some(SimTime::ZERO),
-                has_run: false,
-                old: false,
-            };
-            self.jobs.environments[id].hosts = vec![there; instances];
-            let ends = environment.shortages.iter().filter_map(|it| it.until);
-            for end in ends.collect::<Vec<_>>() {
-                self.schedule(end, Event::EnvironmentDue(id));
+            let state = &mut self.jobs.environments[id];
+            state.hosts = vec![HostState::default(); instances];
+            for index in 0..instances {
+                state.set_idle(InstanceId::from_index(index), Some(SimTime::ZERO));
+            }
+            let shortages = environment.shortages.iter();
+            let times = shortages.flat_map(|it| [Some(it.from), it.until]);
+            for time in times.flatten().collect::<Vec<_>>() {
+                self.schedule(time, Event::EnvironmentDue(id));
             }
         }
         self.jobs.demand_changed = true;
@@ -138,16 +161,17 @@ impl<R: Recorder> Engine<'_, R> {
         let Some(environment) = self.environment_of(cluster) else {
             return;
         };
+        self.jobs.capacity_version += 1;
         let state = &mut self.jobs.environments[environment];
         let awaited = |pending: &Pending| pending.launch as usize == launch;
         let at = state.pending.iter().position(awaited);
         let old = at.is_some_and(|at| state.pending.remove(at).old);
         debug_assert_eq!(state.hosts.len(), id.index());
         state.hosts.push(HostState {
-            idle_since: Some(self.now),
-            has_run: false,
             old,
+            ..HostState::default()
         });
+        state.set_idle(id, Some(self.now));
         if old {
             self.terminate(cluster, id, HOST_TERMINATED);
         } else {
@@ -162,11 +186,11 @@ impl<R: Recorder> Engine<'_, R> {
         };
         let vcpus = vcpus(&self.world.clusters[cluster].descriptions()[id]);
         let state = &mut self.jobs.environments[environment];
-        let host = &mut state.hosts[id.index()];
-        host.idle_since = None;
-        state.old -= u32::from(std::mem::take(&mut host.old));
+        state.set_idle(id, None);
+        state.old -= u32::from(std::mem::take(&mut state.hosts[id.index()].old));
         state.total = state.total.saturating_sub(vcpus);
         self.jobs.demand_changed = true;
+        self.jobs.capacity_version += 1;
     }
 
     /// An attempt takes its place.
@@ -174,27 +198,35 @@ impl<R: Recorder> Engine<'_, R> {
         let state = &mut self.jobs.environments[id];
         state.used_cpu += u64::from(cpu);
         if let Host::Instance(instance) = host {
-            let host = &mut state.hosts[instance.index()];
-            host.idle_since = None;
-            host.has_run = true;
+            state.set_idle(instance, None);
+            state.hosts[instance.index()].has_run = true;
         }
     }
 
     /// An attempt has left its place.
     pub(super) fn environment_rid(&mut self, id: EnvironmentId, host: Option<Host>, cpu: u32) {
+        self.jobs.environments[id].used_cpu -= u64::from(cpu);
+        self.jobs.demand_changed |= self.jobs.keeps_idle;
+        if let Some(Host::Instance(instance)) = host {
+            self.may_idle(id, instance);
+        }
+    }
+
+    /// An instance may have no attempt any more.
+    pub(super) fn may_idle(&mut self, id: EnvironmentId, instance: InstanceId) {
         let cluster = self.world.batch.environments[id].cluster;
-        let state = &mut self.jobs.environments[id];
-        state.used_cpu -= u64::from(cpu);
-        if let Some(Host::Instance(instance)) = host
-            && !self.is_gone(cluster, instance)
-            && self.aboard[cluster][instance.index()].is_empty()
+        let is_held = self.world.clusters[cluster].instances()[instance].held;
+        if self.is_gone(cluster, instance)
+            || is_held
+            || !self.aboard[cluster][instance.index()].is_empty()
         {
-            let host = &mut self.jobs.environments[id].hosts[instance.index()];
-            host.idle_since = Some(self.now);
-            match host.old {
-                true => self.terminate(cluster, instance, HOST_TERMINATED),
-                false => self.expect_idle_end(id, instance),
-            }
+            return;
+        }
+        let state = &mut self.jobs.environments[id];
+        state.set_idle(instance, Some(self.now));
+        match state.hosts[instance.index()].old {
+            true => self.terminate(cluster, instance, HOST_TERMINATED),
+            false => self.expect_idle_end(id, instance),
         }
     }
 
@@ -203,226 +235,8 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn scale_environments(&mut self) {
         while std::mem::take(&mut self.jobs.demand_changed) {
             let reserved = self.scale_up();
-            self.scale_down(&reserved);
+            self.jobs.keeps_idle = self.scale_down(&reserved);
         }
-    }
-
-    // ---- Up ---------------------------------------------------------------------------------
-
-    /// Launches what the waiting jobs need. Gives the instances on which they were reserved room.
-    fn scale_up(&mut self) -> FxHashSet<(EnvironmentId, InstanceId)> {
-        let mut rooms: Arena<EnvironmentId, Option<Vec<Room>>> =
-            self.jobs.environments.ids().map(|_| None).collect();
-        if self.may_any_change() {
-            self.reserve_for_jobs(&mut rooms);
-        }
-        for id in self.world.batch.environments.ids() {
-            self.fill_to_minimum(id);
-        }
-        let mut reserved = FxHashSet::default();
-        for (id, rooms) in rooms.iter() {
-            for room in rooms.iter().flatten().filter(|room| room.reserved) {
-                reserved.extend(room.instance.map(|instance| (id, instance)));
-            }
-        }
-        reserved
-    }
-
-    /// Whether reserving room can have any effect: some environment may launch, or might remove an
-    /// idle instance.
-    fn may_any_change(&self) -> bool {
-        self.world.batch.environments.iter().any(|(id, what)| {
-            let state = &self.jobs.environments[id];
-            let grows = state.enabled && state.total < u64::from(what.max_vcpus);
-            let idles = || state.hosts.iter().any(|host| host.idle_since.is_some());
-            what.is_managed() && (grows || state.total > u64::from(what.min_vcpus) && idles())
-        })
-    }
-
-    fn reserve_for_jobs(&mut self, rooms: &mut Arena<EnvironmentId, Option<Vec<Room>>>) {
-        let mut stock: Vec<u64> = self
-            .jobs
-            .consumables
-            .iter()
-            .map(|it| it.available())
-            .collect();
-        for queue in self.jobs.order.clone() {
-            let mut hopeless: FxHashSet<JobKindId> = FxHashSet::default();
-            let max_cpu = self.max_cpu(queue);
-            let batch = &self.world.batch;
-            for id in self.jobs.turns(queue, self.now, max_cpu, batch) {
-                let kind = self.job(id).kind;
-                let what = &self.world.batch.kinds[kind];
-                let takes = || self.jobs.still_to_take(id, what);
-                if takes().any(|(resource, quantity)| stock[resource] < quantity) {
-                    continue;
-                }
-                for (resource, quantity) in takes() {
-                    stock[resource] -= quantity;
-                }
-                if !hopeless.contains(&kind) && !self.reserve_for(kind, rooms) {
-                    hopeless.insert(kind);
-                }
-            }
-        }
-    }
-
-    /// Reserves room for one job of a kind in the first environment that has it or can get it.
-    fn reserve_for(
-        &mut self,
-        kind: JobKindId,
-        rooms: &mut Arena<EnvironmentId, Option<Vec<Room>>>,
-    ) -> bool {
-        let queue = self.world.batch.kinds[kind].queue;
-        let need = self.world.batch.kinds[kind].need;
-        for at in 0..self.world.batch.queues[queue].environments.len() {
-            let id = self.world.batch.queues[queue].environments[at];
-            let what = &self.world.batch.environments[id];
-            let too_large = u64::from(need.cpu) > u64::from(what.max_vcpus) * 1024;
-            if !self.jobs.environments[id].enabled || !what.is_managed() || too_large {
-                continue;
-            }
-            let here = rooms[id].get_or_insert_with(|| self.rooms(id));
-            let fits = |room: &&mut Room| room.free.fits(&resources(&need));
-            let best = here
-                .iter_mut()
-                .filter(fits)
-                .min_by_key(|room| (room.free.cpu, room.free.memory));
-            if let Some(room) = best {
-                room.take(&need);
-                return true;
-            }
-            if let Some(offer) = self.offer_for(id, &need) {
-                self.launch_for(id, offer);
-                let what = &self.world.batch.environments[id];
-                let mut room = Room {
-                    instance: None,
-                    free: what.descriptions[offer].capacity,
-                    reserved: false,
-                };
-                room.take(&need);
-                rooms[id].get_or_insert_default().push(room);
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The type that an environment would launch now for this need, if it may.
-    fn offer_for(&self, id: EnvironmentId, need: &Need) -> Option<usize> {
-        let what = &self.world.batch.environments[id];
-        let state = &self.jobs.environments[id];
-        let order = candidates(what.strategy, &what.offers, need);
-        let short = |offer| what.is_insufficient(offer, self.now);
-        let Choice::Launch(offer) = choose(what.strategy, &order, short, false) else {
-            return None;
-        };
-        let vcpus = what.offers[offer].vcpus;
-        let may = what
-            .strategy
-            .may_launch(what.purchase(), state.total, vcpus, what.max_vcpus);
-        // While instances are replaced, the old ones count and the last one has to fit.
-        let smallest = what.offers.iter().map(|it| it.vcpus).min().unwrap_or(0);
-        let fits = state.total + u64::from(smallest) <= u64::from(what.max_vcpus);
-        (may && (fits || !state.is_updating())).then_some(offer)
-    }
-
-    /// Whether an environment has an instance, or could have one, that takes a job.
-    pub(super) fn fits_some_type(&self, id: EnvironmentId, need: &Need) -> bool {
-        let what = &self.world.batch.environments[id];
-        let instances = self.world.clusters[what.cluster].instances().items();
-        what.capacity.is_fargate()
-            || what.offers.iter().any(|offer| offer.fits(need))
-            || instances.iter().any(|instance| {
-                instance.left_at.is_none() && instance.capacity.fits(&resources(need))
-            })
-    }
-
-    /// The type that an environment would like best for a job, where EC2 has none that it may take
-    /// and it would launch one.
-    pub(super) fn insufficient_type(&self, id: EnvironmentId, need: &Need) -> Option<&str> {
-        let what = &self.world.batch.environments[id];
-        let order = candidates(what.strategy, &what.offers, need);
-        let short = |offer| what.is_insufficient(offer, self.now);
-        let Choice::InsufficientCapacity(offer) = choose(what.strategy, &order, short, false)
-        else {
-            return None;
-        };
-        let total = self.jobs.environments[id].total;
-        let offer = &what.offers[offer];
-        let may = what
-            .strategy
-            .may_launch(what.purchase(), total, offer.vcpus, what.max_vcpus);
-        may.then_some(offer.name.as_str())
-    }
-
-    /// What is free on the instances of an environment, oldest first, and on those on their way.
-    fn rooms(&self, id: EnvironmentId) -> Vec<Room> {
-        let what = &self.world.batch.environments[id];
-        let instances = self.world.clusters[what.cluster].instances().iter();
-        let there = instances.filter(|(_, instance)| instance.is_placeable());
-        let there = there.map(|(id, instance)| Room {
-            instance: Some(id),
-            free: instance.free,
-            reserved: false,
-        });
-        let pending = self.jobs.environments[id].pending.iter();
-        let pending = pending.filter(|it| !it.old).map(|it| Room {
-            instance: None,
-            free: it.capacity,
-            reserved: false,
-        });
-        there.chain(pending).collect()
-    }
-
-    /// Keeps `minvCpus`, also without jobs and also when DISABLED [B-46].
-    fn fill_to_minimum(&mut self, id: EnvironmentId) {
-        let one_vcpu = Need {
-            cpu: 1024,
-            ..Need::default()
-        };
-        while self.world.batch.environments[id].is_managed()
-            && self.jobs.environments[id].total
-                < u64::from(self.world.batch.environments[id].min_vcpus)
-            && let Some(offer) = self.offer_for(id, &one_vcpu)
-        {
-            self.launch_for(id, offer);
-        }
-    }
-
-    fn launch_for(&mut self, id: EnvironmentId, offer: usize) {
-        let what = &self.world.batch.environments[id];
-        let state = &mut self.jobs.environments[id];
-        state.launched += 1;
-        state.total += u64::from(what.offers[offer].vcpus);
-        let launch = state.launched;
-        let alike = &what.descriptions[offer];
-        state.pending.push(Pending {
-            launch,
-            capacity: alike.capacity,
-            old: false,
-        });
-        let mut attributes = alike.attributes.clone();
-        if !what.zones.is_empty() {
-            let zone = &what.zones[(state.launched as usize - 1) % what.zones.len()];
-            attributes.insert("ecs.availability-zone".to_owned(), zone.clone());
-        }
-        let description = Description {
-            name: format!("{}/{}", what.name, state.launched),
-            ec2_instance_id: Some(format!("i-{:04x}{:013x}", id.index() + 1, state.launched)),
-            launched_at: self.now,
-            attributes,
-            ..alike.clone()
-        };
-        let (cluster, boot_time) = (what.cluster, what.boot_time);
-        self.launch(
-            Launching {
-                cluster,
-                description,
-                kind: launch as usize,
-            },
-            boot_time,
-        );
     }
 
     // ---- Down -------------------------------------------------------------------------------
@@ -461,6 +275,7 @@ impl<R: Recorder> Engine<'_, R> {
         let cluster = to.cluster;
         self.world.batch.environments[id] = to;
         self.jobs.demand_changed = true;
+        self.jobs.capacity_version += 1;
         let Some(Replacement {
             terminate_jobs,
             job_time,
@@ -501,13 +316,16 @@ impl<R: Recorder> Engine<'_, R> {
 
     pub(super) fn environment_due(&mut self) {
         self.jobs.demand_changed = true;
+        self.jobs.capacity_version += 1;
     }
 
     /// Removes instances that have idled long enough and that no job was reserved: longest idle
-    /// first, then the largest; never below `minvCpus`.
+    /// first, then the largest; never below `minvCpus`. Tells whether one stays only because a job
+    /// was reserved room there.
     ///
     /// Source: AWS Batch API reference, ComputeResource, `minvCpus`.
-    fn scale_down(&mut self, reserved: &FxHashSet<(EnvironmentId, InstanceId)>) {
+    fn scale_down(&mut self, reserved: &FxHashSet<(EnvironmentId, InstanceId)>) -> bool {
+        let mut keeps = false;
         for id in self.world.batch.environments.ids() {
             let what = &self.world.batch.environments[id];
             if !what.is_managed() {
@@ -515,16 +333,14 @@ impl<R: Recorder> Engine<'_, R> {
             }
             let (cluster, least) = (what.cluster, u64::from(what.min_vcpus));
             let descriptions = self.world.clusters[cluster].descriptions();
-            let hosts = self.jobs.environments[id].hosts.iter().enumerate();
-            let due = hosts.filter_map(|(index, host)| {
-                let since = host.idle_since?;
-                let instance = InstanceId::from_index(index);
-                let over = since + self.idle_time(id, host) <= self.now;
-                (over && !reserved.contains(&(id, instance))).then_some((
-                    since,
-                    Reverse(vcpus(&descriptions[instance])),
-                    instance,
-                ))
+            let state = &self.jobs.environments[id];
+            let due = state.idle.iter().filter_map(|(since, instance)| {
+                let host = &state.hosts[instance.index()];
+                let over = *since + self.idle_time(id, host) <= self.now;
+                let kept = reserved.contains(&(id, *instance));
+                keeps |= over && kept;
+                let vcpus = vcpus(&descriptions[*instance]);
+                (over && !kept).then_some((*since, Reverse(vcpus), *instance))
             });
             let mut due: Vec<_> = due.collect();
             due.sort_unstable();
@@ -534,22 +350,7 @@ impl<R: Recorder> Engine<'_, R> {
                 }
             }
         }
-    }
-}
-
-impl Room {
-    fn take(&mut self, need: &Need) {
-        self.free = self.free.checked_sub(&resources(need)).unwrap_or_default();
-        self.reserved = true;
-    }
-}
-
-fn resources(need: &Need) -> Resources {
-    Resources {
-        cpu: need.cpu,
-        memory: need.memory,
-        gpus: need.gpus,
-        enis: 0,
+        keeps
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Job {
     pub number: u64,
     /// Number of the SubmitJob call over the whole run, from 1; a child has that of its parent.
     pub sequence: u64,
-    /// What part of an array it is.
+    /// What part of a larger job it is.
     pub part: Part,
     /// Key of its random draws among all jobs of its workload.
     pub key: u64,
@@ -40,7 +40,7 @@ pub struct Job {
     pub request: Option<(Request, u32)>,
 }
 
-/// What part of an array a job is.
+/// What part of an array or of a multi-node parallel job a job is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// None: a job by itself.
@@ -55,6 +55,18 @@ pub enum Part {
     /// A child.
     Child {
         /// Its parent.
+        parent: JobId,
+        /// Its index, from 0.
+        index: u32,
+    },
+    /// A multi-node parallel job.
+    Gang {
+        /// Its first node; the others follow it.
+        first_node: JobId,
+    },
+    /// A node of such a job.
+    Node {
+        /// The job.
         parent: JobId,
         /// Its index, from 0.
         index: u32,
@@ -127,13 +139,18 @@ impl JobStatus {
         matches!(self, JobStatus::Succeeded | JobStatus::Failed)
     }
 
-    /// Whether a job may go from here to `next`: the transitions of a simple job and an array
-    /// child, and those of a parent, which never runs itself.
+    /// Whether a job may go from here to `next`: the transitions of a simple job, an array child
+    /// and a multi-node job, those of the parent of an array, which never runs itself, and those
+    /// of a node, which comes back with each attempt of its job and ends with it [B-27].
     ///
     /// Source: AWS Batch user guide, "Job states".
-    pub const fn may_become(self, next: JobStatus, is_parent: bool) -> bool {
+    pub const fn may_become(self, next: JobStatus, part: &Part) -> bool {
         use JobStatus::{Failed, Pending, Runnable, Running, Starting, Submitted, Succeeded};
+        let is_parent = matches!(part, Part::Parent { .. });
+        let is_node = matches!(part, Part::Node { .. });
         match (self, next) {
+            (Succeeded | Failed, Runnable) => is_node,
+            (Starting, Succeeded) => is_node,
             (Submitted, Pending) => true,
             (Submitted | Pending, Failed) => true,
             (Pending, Succeeded) => is_parent,
@@ -212,7 +229,15 @@ impl Job {
     pub const fn index(&self) -> Option<u32> {
         match self.part {
             Part::Child { index, .. } => Some(index),
-            Part::Whole | Part::Parent { .. } => None,
+            Part::Whole | Part::Parent { .. } | Part::Gang { .. } | Part::Node { .. } => None,
+        }
+    }
+
+    /// Its index among the nodes of its job.
+    pub const fn node(&self) -> Option<u32> {
+        match self.part {
+            Part::Node { index, .. } => Some(index),
+            Part::Whole | Part::Parent { .. } | Part::Child { .. } | Part::Gang { .. } => None,
         }
     }
 
@@ -220,8 +245,13 @@ impl Job {
     pub const fn parent(&self) -> Option<JobId> {
         match self.part {
             Part::Child { parent, .. } => Some(parent),
-            Part::Whole | Part::Parent { .. } => None,
+            Part::Whole | Part::Parent { .. } | Part::Gang { .. } | Part::Node { .. } => None,
         }
+    }
+
+    /// Whether it is no job by itself, but a node of one.
+    pub const fn is_node(&self) -> bool {
+        matches!(self.part, Part::Node { .. })
     }
 
     /// Key of the random draws of its present attempt among all attempts of its workload.

@@ -7,17 +7,18 @@
 //! Sources: AWS Batch user guide, "Job states", "Job dependencies", "Array jobs", "Automated job
 //! retries", "Job timeouts".
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::environments::EnvironmentState;
 use super::event::{Event, Ref};
+use super::gangs::Gang;
 use super::plan::QuantityChange;
-use super::queues::QueueState;
+use super::queues::{Place, QueueState};
 use super::task::{Host, Recorded, Stop, StopCode, StopReason, Task};
 use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::Blocked;
 use crate::batch::retry::{Cause, Decision, Ending, decide};
-use crate::batch::{Batch, Consumable, Dependency, JobKind};
+use crate::batch::{Consumable, Dependency, JobKind};
 use crate::engine::job::{Attempt, Job, JobStatus, JobTimes, Part, Request, StatusReason};
 use crate::model::arena::{
     Arena, ClusterId, EnvironmentId, Id, JobId, JobKindId, QueueId, WorkloadId,
@@ -29,7 +30,7 @@ use crate::workload::Submission;
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     /// All jobs of the run.
-    list: Arena<JobId, Entry>,
+    pub list: Arena<JobId, Entry>,
     /// Jobs of each workload by their numbers; none where the call was refused.
     of_workload: Vec<Vec<Option<JobId>>>,
     /// Keys of random draws that each workload has used.
@@ -48,14 +49,20 @@ pub(super) struct Jobs {
     /// The environment that each cluster belongs to.
     pub environment_of: Vec<Option<EnvironmentId>>,
     pub consumables: Vec<Stock>,
+    /// Multi-node jobs in flight.
+    pub gangs: BTreeMap<JobId, Gang>,
     /// Whether anything has changed that environments scale by.
     pub demand_changed: bool,
+    /// Whether an instance that idles for too long stays only because a job was reserved room there.
+    pub keeps_idle: bool,
+    /// A number that grows with every change of what environments have or may launch.
+    pub capacity_version: u64,
 }
 
 /// A job with what only the engine needs.
 #[derive(Debug)]
-struct Entry {
-    job: Job,
+pub(super) struct Entry {
+    pub job: Job,
     /// Dependencies that have not succeeded.
     unmet: u32,
     /// Whether one has failed.
@@ -63,7 +70,7 @@ struct Entry {
     /// Jobs that wait for it.
     dependents: Vec<JobId>,
     /// The attempt in flight.
-    task: Option<Flight>,
+    pub task: Option<Flight>,
     recorded: Recorded,
     /// Whether it has taken what does not come back of consumable resources.
     took: bool,
@@ -71,10 +78,10 @@ struct Entry {
 
 /// An attempt in flight.
 #[derive(Clone, Copy, Debug)]
-struct Flight {
-    task: Ref,
-    environment: EnvironmentId,
-    placed: SimTime,
+pub(super) struct Flight {
+    pub task: Ref,
+    pub environment: EnvironmentId,
+    pub placed: SimTime,
     /// What ends it from outside.
     ending: Option<Cause>,
 }
@@ -145,16 +152,20 @@ impl<R: Recorder> Engine<'_, R> {
         }
         self.jobs.calls += 1;
         let what = &self.world.batch.kinds[kind];
+        let nodes = what.nodes.as_ref().map_or(0, |nodes| nodes.count());
         let part = match what.array_size {
-            None => Part::Whole,
             Some(_) => Part::Parent {
                 first_child: None,
                 summary: [0; JobStatus::ALL.len()],
             },
+            None if nodes > 0 => Part::Gang {
+                first_node: JobId::from_index(self.jobs.list.len() + 1),
+            },
+            None => Part::Whole,
         };
         let keys = &mut self.jobs.keys[workload.index()];
         let key = *keys;
-        *keys += u64::from(what.array_size.unwrap_or(1));
+        *keys += u64::from(what.array_size.unwrap_or(1)).max(nodes as u64);
         let recorded = Recorded {
             duration: call.duration,
             exit_code: call.exit_code,
@@ -177,6 +188,7 @@ impl<R: Recorder> Engine<'_, R> {
             request: None,
         };
         let id = self.take_in(job, recorded);
+        self.make_nodes(id, nodes as u32);
         self.jobs.of_workload[workload.index()].push(Some(id));
         let delay = self.world.batch.choices.evaluation_delay;
         if delay.micros() == 0 {
@@ -201,10 +213,10 @@ impl<R: Recorder> Engine<'_, R> {
 
     fn take_in(&mut self, job: Job, recorded: Recorded) -> JobId {
         let what = &self.world.batch.kinds[job.kind];
-        if !job.is_parent() {
+        if !job.is_parent() && !job.is_node() {
             self.jobs.queues[what.queue].joined(what.share.as_deref());
         }
-        self.jobs.live += 1;
+        self.jobs.live += u64::from(!job.is_node());
         let id = self.jobs.list.push(Entry {
             job,
             unmet: 0,
@@ -225,6 +237,23 @@ impl<R: Recorder> Engine<'_, R> {
             from,
         };
         self.recorder.record(self.now, occurrence, &self.world);
+    }
+
+    /// The nodes of a multi-node job are there with it.
+    fn make_nodes(&mut self, parent: JobId, count: u32) {
+        for index in 0..count {
+            let Entry { job, recorded, .. } = &self.jobs.list[parent];
+            let (recorded, node) = (
+                *recorded,
+                Job {
+                    part: Part::Node { parent, index },
+                    key: job.key + u64::from(index),
+                    attempts: Vec::new(),
+                    ..job.clone()
+                },
+            );
+            self.take_in(node, recorded);
+        }
     }
 
     pub(super) fn job_due(&mut self, id: JobId) {
@@ -401,7 +430,7 @@ impl<R: Recorder> Engine<'_, R> {
         let job = &mut self.jobs.list[id].job;
         let (from, parent) = (job.status, job.parent());
         assert!(
-            from.may_become(to, job.is_parent()),
+            from.may_become(to, &job.part),
             "a job does not go from {} to {}",
             from.text(),
             to.text()
@@ -420,6 +449,7 @@ impl<R: Recorder> Engine<'_, R> {
             summary[to as usize] += 1;
         }
         self.tell_job(id, Some(from));
+        self.nodes_follow(id);
     }
 
     /// A job ends for good.
@@ -456,7 +486,7 @@ impl<R: Recorder> Engine<'_, R> {
         let (status, reason) = match job.request {
             Some((_, text)) => (JobStatus::Failed, StatusReason::Text(text)),
             None if failed == 0 => (JobStatus::Succeeded, StatusReason::EssentialContainer),
-            None if self.jobs.array_never_ran(parent, size) => {
+            None if self.dependency_failed(parent) => {
                 (JobStatus::Failed, StatusReason::DependencyFailed)
             }
             None => (JobStatus::Failed, StatusReason::ChildFailed),
@@ -464,29 +494,56 @@ impl<R: Recorder> Engine<'_, R> {
         self.end_job(parent, status, reason);
     }
 
+    /// Whether a job that all children of an array wait for has failed: none of them ran [B-23].
+    fn dependency_failed(&self, parent: JobId) -> bool {
+        let job = self.job(parent);
+        let mut on = self.world.batch.kinds[job.kind].depends_on.iter();
+        on.any(|dependency| {
+            let source = match dependency {
+                Dependency::Job(on) => self.jobs.job_of(*on, job.number),
+                Dependency::Numbered(on, number) => self.jobs.job_of(*on, *number),
+                Dependency::Each(_) | Dependency::Sequential => None,
+            };
+            source.is_some_and(|source| self.job(source).status == JobStatus::Failed)
+        })
+    }
+
     // ---- Attempts ---------------------------------------------------------------------------
 
-    /// A RUNNABLE job takes its place.
-    pub(super) fn start_attempt(&mut self, id: JobId, environment: usize, host: Host) {
+    /// A RUNNABLE job takes its place in an environment of its queue, of this number.
+    pub(super) fn start_attempt(&mut self, id: JobId, at: usize, place: Place) {
+        let what = &self.world.batch.kinds[self.job(id).kind];
+        let (share, cpu, queue) = (what.share.as_deref(), what.need.cpu, what.queue);
+        self.jobs.queues[queue].started(share, cpu, self.now);
+        self.take_consumables(id);
+        match place {
+            Place::One(host) => self.launch_task(id, at, host, cpu),
+            Place::Gang(hosts) => self.start_gang(id, at, hosts),
+        }
+    }
+
+    /// The task of a job, or of a node of it, starts.
+    pub(super) fn launch_task(&mut self, id: JobId, at: usize, host: Host, cpu: u32) {
         let entry = &self.jobs.list[id];
         let (job, recorded) = (&entry.job, entry.recorded);
         let what = &self.world.batch.kinds[job.kind];
         let queue = &self.world.batch.queues[what.queue];
+        let templates = match (&what.nodes, job.node()) {
+            (Some(nodes), Some(node)) => &nodes.templates[node as usize],
+            _ => &what.templates,
+        };
         let wanted = super::lifecycle::Wanted {
             workload: job.workload,
             key: job.attempt_key(),
-            template: what.templates[environment],
+            template: templates[at],
             launch: 0,
             deployment: 0,
             job: Some(id),
-            behaviour: what.behaviour(job.index(), job.tries),
+            behaviour: what.behaviour(job.index().or(job.node()), job.tries),
             requested: job.times.last_runnable.unwrap_or(self.now),
             recorded,
         };
-        let environment = queue.environments[environment];
-        let (share, cpu, kind_queue) = (what.share.as_deref(), what.need.cpu, what.queue);
-        self.jobs.queues[kind_queue].started(share, cpu, self.now);
-        self.take_consumables(id);
+        let environment = queue.environments[at];
         self.move_job(id, JobStatus::Starting, None);
         let task = self.admit(&wanted);
         self.jobs.list[id].task = Some(Flight {
@@ -505,6 +562,9 @@ impl<R: Recorder> Engine<'_, R> {
         times.started = Some(self.now);
         times.first_started.get_or_insert(self.now);
         self.move_job(id, JobStatus::Running, None);
+        if let Part::Node { parent, index } = self.job(id).part {
+            return self.node_runs(parent, index);
+        }
         let job = self.job(id);
         let (timeout, tries) = (self.world.batch.kinds[job.kind].timeout, job.tries);
         if let Some(timeout) = timeout {
@@ -523,6 +583,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// An attempt in flight is ended from outside; of several causes the first stands.
     fn end_attempt(&mut self, id: JobId, cause: Cause) {
+        let id = self.main_task_of(id);
         let Some(flight) = &mut self.jobs.list[id].task else {
             return;
         };
@@ -541,55 +602,77 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// The task of an attempt has stopped, whatever the reason: the job is done, or tries again.
     pub(super) fn attempt_ended(&mut self, id: JobId, at: Ref) {
+        let task = self.tasks.get(at).expect("a task that stopped lived");
+        let (host, cluster) = (task.host, self.world.templates[task.template].cluster);
         let Some(flight) = self.jobs.list[id].task.take() else {
+            // A node that was stopped because its job had ended.
+            if let (Some(environment), Some(Host::Instance(instance))) =
+                (self.environment_of(cluster), host)
+            {
+                self.may_idle(environment, instance);
+            }
             return;
         };
-        let task = self.tasks.get(at).expect("a task that stopped lived");
-        let template = &self.world.templates[task.template];
-        let cluster = template.cluster;
         let (cause, reason) = self.why_ended(id, task, cluster, flight.ending);
-        let mut attempt = Attempt {
+        let attempt = Attempt {
             environment: flight.environment,
             instance: task.instance().map(|instance| (cluster, instance)),
             placed: flight.placed,
             started: task.times.started,
             stopped: self.now,
             exit: task.exit,
-            reason: reason.clone(),
+            reason,
             task: task.number,
             decided_by: None,
             retried: false,
         };
-        let host = task.host;
-        let job = self.job(id);
-        let what = &self.world.batch.kinds[job.kind];
-        let (share, cpu, queue) = (what.share.as_deref(), what.need.cpu, what.queue);
         let text = |number: u32| self.world.reasons.get(number as usize).map(String::as_str);
-        let status_reason = self.world.status_reason(&reason);
-        let container_reason = match (&reason, task.stop.map(|stop| stop.reason)) {
+        let container_reason = match (&attempt.reason, task.stop.map(|stop| stop.reason)) {
             (StatusReason::FailedToStart, Some(StopReason::Text(number))) => text(number),
             _ => task.exit.and_then(|exit| exit.reason).and_then(text),
         };
         let ending = Ending {
             cause,
-            status_reason: Some(&status_reason),
+            status_reason: Some(&self.world.status_reason(&attempt.reason)),
             reason: container_reason,
             exit_code: task.exit.map(|exit| exit.code),
         };
+        let owner = match self.job(id).part {
+            Part::Node { parent, index } if !self.is_main(parent, index) => {
+                return self.node_ended(id, attempt);
+            }
+            Part::Node { parent, .. } => parent,
+            _ => id,
+        };
+        let job = self.job(owner);
+        let what = &self.world.batch.kinds[job.kind];
         let needs_code = self.world.batch.choices.exit_star_needs_code;
         let verdict = decide(&what.retry, u32::from(job.tries), &ending, needs_code);
-        attempt.decided_by = verdict.by.map(|by| by as u8);
-        attempt.retried = verdict.decision == Decision::Retry;
-        self.jobs.queues[queue].ended(share, cpu, self.now);
-        self.jobs.list[id].job.attempts.push(attempt);
-        self.environment_rid(flight.environment, host, cpu);
-        self.give_back_consumables(id);
-        let occurrence = Occurrence::Attempt {
-            id,
-            job: &self.jobs.list[id].job,
+        let attempt = Attempt {
+            decided_by: verdict.by.map(|by| by as u8),
+            retried: verdict.decision == Decision::Retry,
+            ..attempt
         };
-        self.recorder.record(self.now, occurrence, &self.world);
-        match verdict.decision {
+        if owner == id {
+            self.environment_rid(flight.environment, host, what.need.cpu);
+        } else {
+            self.end_gang(owner, &attempt);
+        }
+        self.conclude(owner, attempt, verdict.decision);
+    }
+
+    /// What comes of an attempt that has ended.
+    fn conclude(&mut self, id: JobId, attempt: Attempt, decision: Decision) {
+        let what = &self.world.batch.kinds[self.job(id).kind];
+        let (share, cpu) = (what.share.as_deref(), what.need.cpu);
+        let queue = &mut self.jobs.queues[what.queue];
+        queue.ended(share, cpu, self.now);
+        // What is free of a share or of a consumable resource lets others be launched for.
+        self.jobs.demand_changed |= queue.has_fair_share() || !what.consumables.is_empty();
+        self.give_back_consumables(id);
+        let reason = attempt.reason.clone();
+        self.note_attempt(id, attempt);
+        match decision {
             Decision::Succeed => self.end_job(id, JobStatus::Succeeded, reason),
             Decision::Fail => self.end_job(id, JobStatus::Failed, reason),
             Decision::Retry => {
@@ -597,6 +680,15 @@ impl<R: Recorder> Engine<'_, R> {
                 self.make_runnable(id);
             }
         }
+    }
+
+    pub(super) fn note_attempt(&mut self, id: JobId, attempt: Attempt) {
+        self.jobs.list[id].job.attempts.push(attempt);
+        let occurrence = Occurrence::Attempt {
+            id,
+            job: &self.jobs.list[id].job,
+        };
+        self.recorder.record(self.now, occurrence, &self.world);
     }
 
     /// What ended an attempt, and what its `statusReason` says.
@@ -607,10 +699,12 @@ impl<R: Recorder> Engine<'_, R> {
         cluster: ClusterId,
         ending: Option<Cause>,
     ) -> (Cause, StatusReason) {
-        let request = self
-            .job(id)
-            .request
-            .map(|(_, text)| StatusReason::Text(text));
+        let owner = match self.job(id).part {
+            Part::Node { parent, .. } => parent,
+            _ => id,
+        };
+        let request = self.job(owner).request;
+        let request = request.map(|(_, text)| StatusReason::Text(text));
         let code = task.stop.map(|stop| stop.code);
         match (ending, code, task.host) {
             (Some(Cause::Timeout), ..) => (Cause::Timeout, StatusReason::Timeout),
@@ -678,7 +772,7 @@ impl<R: Recorder> Engine<'_, R> {
                 let size = self.world.batch.kinds[self.job(id).kind].array_size;
                 let first = match &self.job(id).part {
                     Part::Parent { first_child, .. } => *first_child,
-                    Part::Whole | Part::Child { .. } => None,
+                    _ => None,
                 };
                 let Some(first) = first else { return };
                 for index in 0..size.unwrap_or(0) {
@@ -690,13 +784,13 @@ impl<R: Recorder> Engine<'_, R> {
                 set(&mut self.jobs);
                 if self.job(id).status == JobStatus::Runnable {
                     self.leave_line(id);
+                    self.jobs.demand_changed |= self.jobs.keeps_idle;
                 }
                 self.end_job(id, JobStatus::Failed, StatusReason::Text(text));
             }
             JobStatus::Starting | JobStatus::Running if request == Request::Terminate => {
-                let stands = self.jobs.list[id]
-                    .task
-                    .is_some_and(|it| it.ending.is_some());
+                let task = self.jobs.list[self.main_task_of(id)].task;
+                let stands = task.is_some_and(|it| it.ending.is_some());
                 if !stands {
                     set(&mut self.jobs);
                 }
@@ -764,40 +858,13 @@ impl Jobs {
         let parent = self.job_of(workload, number)?;
         match self.list[parent].job.part {
             Part::Parent { first_child, .. } => Some(child_of(first_child?, index)),
-            Part::Whole | Part::Child { .. } => None,
+            _ => None,
         }
-    }
-
-    /// Whether no child ever ran because what they all waited for failed [B-23].
-    fn array_never_ran(&self, parent: JobId, size: u32) -> bool {
-        let Part::Parent {
-            first_child: Some(first),
-            ..
-        } = self.list[parent].job.part
-        else {
-            return false;
-        };
-        (0..size).all(|index| {
-            let job = &self.list[child_of(first, index)].job;
-            job.reason == Some(StatusReason::DependencyFailed)
-        })
     }
 
     /// All jobs in order of creation.
     pub fn into_list(self) -> Arena<JobId, Job> {
         self.list.into_items().map(|entry| entry.job).collect()
-    }
-
-    /// RUNNABLE jobs of a queue in the order of their turns.
-    pub fn turns(
-        &mut self,
-        queue: QueueId,
-        now: SimTime,
-        max_cpu: Option<u64>,
-        batch: &Batch,
-    ) -> Vec<JobId> {
-        let cpu_of = |id: JobId| batch.kinds[self.list[id].job.kind].need.cpu;
-        self.queues[queue].turns(now, max_cpu, cpu_of)
     }
 
     /// Consumable resources that a job takes with its next attempt: what does not come back it
@@ -827,6 +894,6 @@ impl Jobs {
     }
 }
 
-fn child_of(first: JobId, index: u32) -> JobId {
+pub(super) fn child_of(first: JobId, index: u32) -> JobId {
     JobId(first.0 + index)
 }

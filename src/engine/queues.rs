@@ -3,24 +3,31 @@
 //! Sources: AWS Batch user guide, "Job queues", "Fair-share scheduling policies"; AWS Batch API
 //! reference, JobQueueDetail.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, btree_map};
 
 use super::event::Event;
+use super::scale_up::needed_cpu;
 use super::task::Host;
 use super::{Engine, Recorder};
 use crate::batch::blocked::{self, Blocked, EnvironmentView, Standing, time_limit};
-use crate::batch::fair_share::{DispatchKey, FairShare, ShareIndex};
+use crate::batch::fair_share::{Cap, DispatchKey, FairShare, ShareIndex};
 use crate::batch::{Capacity, Choices, JobKind, JobQueue};
 use crate::engine::job::{Job, JobStatus, StatusReason};
-use crate::model::arena::{JobId, QueueId};
+use crate::model::arena::{InstanceId, JobId, QueueId};
 use crate::time::SimTime;
 
 /// A queue while it runs.
 #[derive(Debug)]
 pub(super) struct QueueState {
     pub enabled: bool,
-    line: Line,
+    /// Absent: first in, first out.
+    fair: Option<Box<FairShare>>,
+    /// RUNNABLE jobs by share; without fair share all stand in one line.
+    lines: BTreeMap<Option<ShareIndex>, Line>,
     blocked: Option<BlockedHead>,
+    /// For which head it was last found out whether it is blocked, and at which version of the
+    /// capacity.
+    seen: (Option<JobId>, u64),
 }
 
 /// The head of a queue that cannot start.
@@ -32,73 +39,163 @@ struct BlockedHead {
     since: SimTime,
 }
 
-/// RUNNABLE jobs in the order of their turn.
+/// RUNNABLE jobs in the order of their turns.
+#[derive(Debug, Default)]
+struct Line {
+    turns: BTreeMap<DispatchKey, JobId>,
+    /// The same jobs apart by what they ask for, so that those for which there is nothing are
+    /// passed over all at once.
+    shapes: BTreeMap<u32, BTreeMap<DispatchKey, JobId>>,
+}
+
+/// Where a job runs.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In one place.
+    One(Host),
+    /// On one instance for each node.
+    Gang(Vec<InstanceId>),
+}
+
+/// A turn of a job that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub job: JobId,
+    share: Option<ShareIndex>,
+    key: DispatchKey,
+    shape: u32,
+}
+
+/// The turns of RUNNABLE jobs as they would come if each had a place that is not given up; with
+/// fair share as many as may be in flight at once.
 #[derive(Debug)]
-enum Line {
-    /// First in, first out.
-    Fifo(BTreeMap<DispatchKey, JobId>),
-    /// Fair share: a line for each share.
-    Shares {
-        fair: Box<FairShare>,
-        lines: BTreeMap<ShareIndex, BTreeMap<DispatchKey, JobId>>,
-    },
+pub(super) struct Turns<'q> {
+    now: SimTime,
+    fair: Option<(Box<FairShare>, Cap)>,
+    lines: BTreeMap<Option<ShareIndex>, BTreeMap<DispatchKey, Shape<'q>>>,
+}
+
+/// The jobs of one shape in a line, the first of them taken out.
+#[derive(Debug)]
+struct Shape<'q> {
+    number: u32,
+    first: JobId,
+    rest: btree_map::Iter<'q, DispatchKey, JobId>,
+}
+
+impl Turns<'_> {
+    /// Whose turn it is.
+    pub fn first(&mut self, cpu_of: impl Fn(JobId) -> u32) -> Option<Turn> {
+        let heads = self.lines.iter().filter_map(|(share, line)| {
+            let (key, shape) = line.first_key_value()?;
+            Some((*share, *key, shape))
+        });
+        let (share, key, shape) = match &mut self.fair {
+            None => heads.min_by_key(|(_, key, _)| *key),
+            Some((fair, _)) => heads.min_by_key(|(share, key, _)| {
+                let rank = share.map(|share| fair.rank(share, self.now, 0));
+                (rank, key.submit_seq(), *share)
+            }),
+        }?;
+        if let Some((fair, cap)) = &self.fair
+            && !cap.allows(fair.cpu_in_flight() + u64::from(cpu_of(shape.first)))
+        {
+            return None;
+        }
+        Some(Turn {
+            job: shape.first,
+            share,
+            key,
+            shape: shape.number,
+        })
+    }
+
+    /// The job has its place: the next of its kind stands where it stood.
+    pub fn take(&mut self, turn: Turn, cpu: u32) {
+        if let (Some((fair, _)), Some(share)) = (&mut self.fair, turn.share) {
+            fair.attempt_started(share, self.now, cpu);
+        }
+        let Some(line) = self.lines.get_mut(&turn.share) else {
+            return;
+        };
+        if let Some(mut shape) = line.remove(&turn.key)
+            && let Some((key, job)) = shape.rest.next()
+        {
+            shape.first = *job;
+            line.insert(*key, shape);
+        }
+    }
+
+    /// There is nothing for jobs that ask for as much as this one.
+    pub fn give_up(&mut self, turn: Turn) {
+        for line in self.lines.values_mut() {
+            line.retain(|_, shape| shape.number != turn.shape);
+        }
+    }
 }
 
 impl QueueState {
     pub fn new(queue: &JobQueue, choices: &Choices) -> Self {
+        let fair = queue.policy.as_ref().map(|policy| {
+            let (mode, lag) = (choices.usage_mode, choices.inactive_lag);
+            Box::new(FairShare::new(policy.clone(), mode, lag))
+        });
         QueueState {
             enabled: queue.enabled,
-            line: match &queue.policy {
-                None => Line::Fifo(BTreeMap::new()),
-                Some(policy) => Line::Shares {
-                    fair: Box::new(FairShare::new(
-                        policy.clone(),
-                        choices.usage_mode,
-                        choices.inactive_lag,
-                    )),
-                    lines: BTreeMap::new(),
-                },
-            },
+            fair,
+            lines: BTreeMap::new(),
             blocked: None,
+            seen: (None, 0),
         }
     }
 
     /// Whether a job of this share may be submitted: so many shares may be active.
     pub fn has_room_for_share(&mut self, share: Option<&str>, now: SimTime) -> bool {
-        match (&mut self.line, share) {
-            (Line::Shares { fair, .. }, Some(share)) => !fair.would_exceed(share, now),
+        match (&mut self.fair, share) {
+            (Some(fair), Some(share)) => !fair.would_exceed(share, now),
             _ => true,
+        }
+    }
+
+    /// Tells fair share of something that concerns a share.
+    fn tell(&mut self, share: Option<&str>, what: impl FnOnce(&mut FairShare, ShareIndex)) {
+        if let (Some(fair), Some(share)) = (&mut self.fair, share) {
+            let share = fair.share(share);
+            what(fair, share);
         }
     }
 
     /// A job of the queue begins its life.
     pub fn joined(&mut self, share: Option<&str>) {
-        if let (Line::Shares { fair, .. }, Some(share)) = (&mut self.line, share) {
-            let share = fair.share(share);
-            fair.job_joined(share);
-        }
+        self.tell(share, |fair, share| fair.job_joined(share));
     }
 
     /// A job of the queue has ended.
     pub fn left(&mut self, share: Option<&str>, now: SimTime) {
-        if let (Line::Shares { fair, .. }, Some(share)) = (&mut self.line, share) {
-            let share = fair.share(share);
-            fair.job_left(share, now);
-        }
+        self.tell(share, |fair, share| fair.job_left(share, now));
+    }
+
+    /// An attempt takes its place.
+    pub fn started(&mut self, share: Option<&str>, cpu: u32, now: SimTime) {
+        self.tell(share, |fair, share| fair.attempt_started(share, now, cpu));
+    }
+
+    /// An attempt has ended.
+    pub fn ended(&mut self, share: Option<&str>, cpu: u32, now: SimTime) {
+        self.tell(share, |fair, share| fair.attempt_ended(share, now, cpu));
+    }
+
+    fn share(&mut self, what: &JobKind) -> Option<ShareIndex> {
+        let fair = self.fair.as_mut()?;
+        Some(fair.share(what.share.as_deref().unwrap_or_default()))
     }
 
     /// A job becomes RUNNABLE.
     pub fn enter(&mut self, id: JobId, job: &Job, what: &JobKind) {
-        let key = self.key(job, what);
-        match (&mut self.line, what.share.as_deref()) {
-            (Line::Fifo(line), _) => {
-                line.insert(key, id);
-            }
-            (Line::Shares { fair, lines, .. }, share) => {
-                let share = fair.share(share.unwrap_or_default());
-                lines.entry(share).or_default().insert(key, id);
-            }
-        }
+        let (share, key) = (self.share(what), self.key(job, what));
+        let line = self.lines.entry(share).or_default();
+        line.turns.insert(key, id);
+        line.shapes.entry(what.shape).or_default().insert(key, id);
     }
 
     /// A job is RUNNABLE no more.
@@ -106,127 +203,98 @@ impl QueueState {
         if self.blocked.is_some_and(|blocked| blocked.job == id) {
             self.blocked = None;
         }
-        let key = self.key(job, what);
-        match (&mut self.line, what.share.as_deref()) {
-            (Line::Fifo(line), _) => {
-                line.remove(&key);
+        let (share, key) = (self.share(what), self.key(job, what));
+        let Some(line) = self.lines.get_mut(&share) else {
+            return;
+        };
+        line.turns.remove(&key);
+        if let Some(alike) = line.shapes.get_mut(&what.shape) {
+            alike.remove(&key);
+            if alike.is_empty() {
+                line.shapes.remove(&what.shape);
             }
-            (Line::Shares { fair, lines, .. }, share) => {
-                let share = fair.share(share.unwrap_or_default());
-                if let Some(line) = lines.get_mut(&share) {
-                    line.remove(&key);
-                    if line.is_empty() {
-                        lines.remove(&share);
-                    }
-                }
-            }
+        }
+        if line.turns.is_empty() {
+            self.lines.remove(&share);
         }
     }
 
+    /// The turn of a job among those of its line. Retried jobs stand in front, in the order of
+    /// their submission [B-12].
+    ///
+    /// Sources: AWS Batch user guide, "Automated job retries"; AWS Batch API reference,
+    /// FrontOfQueueDetail.
     fn key(&self, job: &Job, what: &JobKind) -> DispatchKey {
-        let priority = match self.line {
-            Line::Fifo(_) => 0,
-            Line::Shares { .. } => what.priority,
+        let priority = match self.fair {
+            None => 0,
+            Some(_) => what.priority,
         };
         let key = DispatchKey::new(job.sequence, job.index().unwrap_or(0));
         let key = key.with_priority(priority);
         if job.tries > 1 { key.retried() } else { key }
     }
 
-    /// An attempt takes its place.
-    pub fn started(&mut self, share: Option<&str>, cpu: u32, now: SimTime) {
-        if let (Line::Shares { fair, .. }, Some(share)) = (&mut self.line, share) {
-            let share = fair.share(share);
-            fair.attempt_started(share, now, cpu);
-        }
-    }
-
-    /// An attempt has ended.
-    pub fn ended(&mut self, share: Option<&str>, cpu: u32, now: SimTime) {
-        if let (Line::Shares { fair, .. }, Some(share)) = (&mut self.line, share) {
-            let share = fair.share(share);
-            fair.attempt_ended(share, now, cpu);
-        }
-    }
-
     /// The job whose turn it is, and so many behind it.
     fn first(&mut self, now: SimTime, behind: u32) -> Vec<JobId> {
         let take = behind as usize + 1;
-        match &mut self.line {
-            Line::Fifo(line) => line.values().take(take).copied().collect(),
-            Line::Shares { fair, lines, .. } => {
-                let heads = lines.iter().filter_map(|(share, line)| {
-                    let (key, _) = line.first_key_value()?;
-                    Some((*share, key.submit_seq()))
+        let share = match &mut self.fair {
+            None => None,
+            Some(fair) => {
+                let heads = self.lines.iter().filter_map(|(share, line)| {
+                    let (key, _) = line.turns.first_key_value()?;
+                    Some(((*share)?, key.submit_seq()))
                 });
-                let Some(share) = fair.least_used(now, heads) else {
-                    return Vec::new();
-                };
-                lines[&share].values().take(take).copied().collect()
+                fair.least_used(now, heads)
             }
-        }
+        };
+        let line = self.lines.get(&share).map(|line| line.turns.values());
+        line.into_iter().flatten().take(take).copied().collect()
     }
 
     /// Whether so much CPU more may be used at once: what is kept for shares that are not active
     /// stays free.
     fn allows(&mut self, cpu: u32, max_cpu: Option<u64>, now: SimTime) -> bool {
-        match &mut self.line {
-            Line::Shares { fair, .. } => {
-                let used = fair.cpu_in_flight() + u64::from(cpu);
-                fair.cap(now, max_cpu).allows(used)
-            }
-            Line::Fifo(_) => true,
+        self.fair.as_mut().is_none_or(|fair| {
+            let used = fair.cpu_in_flight() + u64::from(cpu);
+            fair.cap(now, max_cpu).allows(used)
+        })
+    }
+
+    /// The turns of RUNNABLE jobs from here on.
+    pub fn turns(&self, now: SimTime, max_cpu: Option<u64>) -> Turns<'_> {
+        let lines = self.lines.iter().map(|(share, line)| {
+            let shapes = line.shapes.iter().filter_map(|(number, alike)| {
+                let mut rest = alike.iter();
+                let (key, first) = rest.next()?;
+                let (number, first) = (*number, *first);
+                Some((
+                    *key,
+                    Shape {
+                        number,
+                        first,
+                        rest,
+                    },
+                ))
+            });
+            (*share, shapes.collect())
+        });
+        Turns {
+            now,
+            lines: lines.collect(),
+            fair: self.fair.clone().map(|mut fair| {
+                let cap = fair.cap(now, max_cpu);
+                (fair, cap)
+            }),
         }
     }
 
-    /// RUNNABLE jobs in the order in which they would start if there were room for all; with fair
-    /// share as many as may be in flight at once.
-    pub fn turns(
-        &mut self,
-        now: SimTime,
-        max_cpu: Option<u64>,
-        cpu_of: impl Fn(JobId) -> u32,
-    ) -> Vec<JobId> {
-        let (fair, lines) = match &mut self.line {
-            Line::Fifo(line) => return line.values().copied().collect(),
-            Line::Shares { fair, lines } => (fair, lines),
-        };
-        let cap = fair.cap(now, max_cpu);
-        let mut in_flight = fair.cpu_in_flight();
-        // Each share with what it would have in flight beside what it has, and its other jobs.
-        let mut next = BTreeSet::new();
-        let mut rests = BTreeMap::new();
-        for (share, line) in lines {
-            let mut rest = line.iter();
-            if let Some((key, id)) = rest.next() {
-                next.insert((fair.rank(*share, now, 0), key.submit_seq(), *share, *id));
-                rests.insert(*share, (rest, 0));
-            }
-        }
-        let mut turns = Vec::new();
-        while let Some((_, _, share, id)) = next.pop_first() {
-            let cpu = u64::from(cpu_of(id));
-            in_flight += cpu;
-            if !cap.allows(in_flight) {
-                break;
-            }
-            turns.push(id);
-            if let Some((rest, more_cpu)) = rests.get_mut(&share)
-                && let Some((key, id)) = rest.next()
-            {
-                *more_cpu += cpu;
-                let rank = fair.rank(share, now, *more_cpu);
-                next.insert((rank, key.submit_seq(), share, *id));
-            }
-        }
-        turns
+    /// Whether what waits depends on what is in flight, and not only on what has room.
+    pub fn has_fair_share(&self) -> bool {
+        self.fair.is_some()
     }
 
     pub fn is_empty(&self) -> bool {
-        match &self.line {
-            Line::Fifo(line) => line.is_empty(),
-            Line::Shares { lines, .. } => lines.is_empty(),
-        }
+        self.lines.is_empty()
     }
 }
 
@@ -256,9 +324,9 @@ impl<R: Recorder> Engine<'_, R> {
             if !self.has_consumables(id) || !self.jobs.queues[queue].allows(cpu, max, self.now) {
                 continue;
             }
-            if let Some((environment, host)) = self.find_place(id) {
+            if let Some((environment, place)) = self.find_place(id) {
                 self.leave_line(id);
-                self.start_attempt(id, environment, host);
+                self.start_attempt(id, environment, place);
                 return true;
             }
         }
@@ -307,8 +375,8 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// The first environment of the queue, in `order`, that has room now [B-31]; there the instance
-    /// that the job fills best [B-42].
-    fn find_place(&mut self, id: JobId) -> Option<(usize, Host)> {
+    /// that the job fills best [B-42], or one for each of its nodes.
+    fn find_place(&mut self, id: JobId) -> Option<(usize, Place)> {
         let job = self.job(id);
         let (workload, key, kind) = (job.workload, job.attempt_key(), job.kind);
         let queue = self.world.batch.kinds[kind].queue;
@@ -320,17 +388,25 @@ impl<R: Recorder> Engine<'_, R> {
             }
             let what = &self.world.batch.environments[environment];
             let kind = &self.world.batch.kinds[kind];
+            if let Some(nodes) = &kind.nodes {
+                if what.capacity == Capacity::Ec2
+                    && let Some(gang) = self.find_gang(environment, nodes)
+                {
+                    return Some((at, Place::Gang(gang)));
+                }
+                continue;
+            }
             if what.capacity.is_fargate() {
                 let most = u64::from(what.max_vcpus) * 1024;
                 if state.used_cpu + u64::from(kind.need.cpu) <= most {
                     let spot = what.capacity == Capacity::FargateSpot;
-                    return Some((at, Host::Fargate { zone: None, spot }));
+                    return Some((at, Place::One(Host::Fargate { zone: None, spot })));
                 }
                 continue;
             }
             let template = kind.templates[at];
             if let Some(instance) = self.choose(template, 0, workload, key) {
-                return Some((at, Host::Instance(instance)));
+                return Some((at, Place::One(Host::Instance(instance))));
             }
         }
         None
@@ -346,6 +422,10 @@ impl<R: Recorder> Engine<'_, R> {
                 continue;
             }
             let head = state.first(self.now, 0).first().copied();
+            let seen = (head, self.jobs.capacity_version);
+            if std::mem::replace(&mut self.jobs.queues[queue].seen, seen) == seen {
+                continue;
+            }
             let found = head.and_then(|id| Some((id, self.why_blocked(id)?)));
             let before = self.jobs.queues[queue].blocked.take();
             if let Some(before) = &before
@@ -402,14 +482,14 @@ impl<R: Recorder> Engine<'_, R> {
                 },
                 takes_multi_node: there.capacity == Capacity::Ec2,
                 max_vcpus: (there.capacity != Capacity::Unmanaged).then_some(there.max_vcpus),
-                needed_cpu: u64::from(what.need.cpu),
-                fits_some_type: self.fits_some_type(*environment, &what.need),
+                needed_cpu: needed_cpu(what, there),
+                fits_some_type: self.fits_some_type(*environment, what),
                 role_problem: false,
                 unsupported: false,
-                insufficient_capacity: self.insufficient_type(*environment, &what.need),
+                insufficient_capacity: self.insufficient_type(*environment, what),
             }
         });
         let views: Vec<EnvironmentView<'_>> = views.collect();
-        blocked::reason(&views, false)
+        blocked::reason(&views, what.nodes.is_some())
     }
 }

@@ -345,6 +345,12 @@ impl Cluster {
         self.note(id, None);
     }
 
+    /// An instance is kept for one job of several nodes, or no longer.
+    pub fn set_held(&mut self, id: InstanceId, held: bool) {
+        self.instances[id].held = held;
+        self.note(id, None);
+    }
+
     /// The machine of an instance is gone. A connected agent deregisters it; a disconnected
     /// instance stays registered. Source: ECS developer guide, "Deregister a container instance".
     pub fn terminate(&mut self, id: InstanceId, at: SimTime) {

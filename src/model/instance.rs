@@ -119,6 +119,8 @@ pub struct Instance {
     pub agent_connected: bool,
     /// Whether it runs Windows, which ignores task sizes.
     pub windows: bool,
+    /// Whether it is kept for one job of several nodes.
+    pub held: bool,
     /// GPU devices that are free: bit `n` is the device registered as number `n`.
     pub free_gpus: u64,
     /// Host ports that are taken, ascending; the reserved ones included.
@@ -166,6 +168,7 @@ impl Instance {
             free: capacity,
             capacity,
             windows: description.is_windows(),
+            held: false,
             tasks: 0,
             free_gpus: if capacity.gpus == 64 {
                 u64::MAX
@@ -182,7 +185,7 @@ impl Instance {
 
     /// Whether it may take tasks now.
     pub fn is_placeable(&self) -> bool {
-        self.status == InstanceStatus::Active && self.agent_connected
+        self.status == InstanceStatus::Active && self.agent_connected && !self.held
     }
 
     /// One more task of `group`.

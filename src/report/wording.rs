@@ -72,7 +72,8 @@ pub fn deployment_id(service: WorkloadId, deployment: u32) -> String {
 pub fn job_id(id: JobId, job: &Job) -> String {
     match job.part {
         Part::Child { parent, index } => format!("job-{}:{index}", parent.index() + 1),
-        Part::Whole | Part::Parent { .. } => format!("job-{}", id.index() + 1),
+        Part::Node { parent, index } => format!("job-{}#{index}", parent.index() + 1),
+        Part::Whole | Part::Parent { .. } | Part::Gang { .. } => format!("job-{}", id.index() + 1),
     }
 }
 

@@ -239,6 +239,9 @@ pub struct Workload {
     /// entries go for all that follow.
     #[serde(default)]
     pub children: Vec<Vec<Container>>,
+    /// The same for the nodes of a multi-node parallel job, node by node and attempt by attempt.
+    #[serde(default)]
+    pub nodes: Vec<Vec<Container>>,
     /// What it does about tasks that ECS does not place; `giveUp` if left out.
     pub on_failure: Option<OnFailure>,
 }

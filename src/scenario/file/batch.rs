@@ -110,6 +110,8 @@ pub struct BatchAssumptions {
     pub idle_time: Duration,
     /// From launch to registration of an instance [B-43].
     pub boot_time: Duration,
+    /// How long nodes of a multi-node job that are not the main one are STARTING [B-25].
+    pub node_start: Duration,
     /// What fair share measures [B-32].
     pub usage_mode: Usage,
     /// How much longer a share stays active [B-34].
@@ -141,6 +143,7 @@ impl Default for BatchAssumptions {
             term_grace: secs(0),
             idle_time: secs(600),
             boot_time: secs(180),
+            node_start: secs(0),
             usage_mode: Usage::Window,
             inactive_lag: secs(0),
         }

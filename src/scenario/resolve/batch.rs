@@ -23,9 +23,11 @@ use crate::model::instance::{Description, Purchase};
 use crate::model::request::{Launch, LaunchOn, Pool, Rules, StrategyRule, Template};
 use crate::model::resources::{Demand, Resources};
 use crate::report::aws::{ContainerFacts, TaskFacts};
+use crate::rng::Chance;
 use crate::scenario::file;
 use crate::scenario::problem::{key_path, quoted};
 use crate::time::{SimDuration, SimTime};
+use crate::workload::distribution::Distribution;
 use crate::workload::trace::RowJob;
 
 /// Name of the container of a job of one container, as Batch gives it.
@@ -41,7 +43,33 @@ pub(super) struct KnownBatch {
     consumables: HashMap<String, usize>,
     /// Templates that are made already, by queue and need.
     templates: HashMap<(QueueId, Need), Vec<TemplateId>>,
+    shapes: HashMap<(QueueId, Need, Takes), u32>,
+    last_shape: u32,
     rules: Option<RulesId>,
+}
+
+/// Quantities of consumable resources.
+type Takes = Vec<(usize, u64)>;
+
+impl KnownBatch {
+    /// The number of what a job asks for. Each kind of job with several nodes has its own.
+    fn shape(
+        &mut self,
+        queue: QueueId,
+        need: Need,
+        has_nodes: bool,
+        consumables: &[(usize, u64)],
+    ) -> u32 {
+        let next = self.last_shape + 1;
+        let shape = match has_nodes {
+            true => next,
+            false => *(self.shapes)
+                .entry((queue, need, consumables.to_vec()))
+                .or_insert(next),
+        };
+        self.last_shape = self.last_shape.max(shape);
+        shape
+    }
 }
 
 impl<'a> Resolver<'a> {
@@ -450,16 +478,30 @@ impl<'a> Resolver<'a> {
             .job(submit)
             .map_err(|error| self.api_problem(&place, error))
             .ok()?;
-        let Nodes::One(request) = job.nodes else {
-            let message = "multi-node parallel jobs are not simulated yet";
-            self.problem(&format!("{place}.jobDefinition"), message);
-            return None;
+        let (need, nodes) = match &job.nodes {
+            Nodes::One(request) => (need(request), None),
+            Nodes::Many {
+                main_node,
+                requests,
+            } => {
+                let needs: Vec<Need> = requests.iter().map(need).collect();
+                let of_node = |need: &Need| self.job_templates(queue, *need, known);
+                let templates = needs.iter().map(of_node).collect();
+                let nodes = crate::batch::Nodes {
+                    main: *main_node,
+                    largest: Need::largest(needs.iter().copied()),
+                    needs,
+                    instance_type: job.instance_type.clone(),
+                    templates,
+                };
+                (sum(&nodes.needs), Some(nodes))
+            }
         };
-        let need = Need {
-            cpu: request.cpu,
-            memory: request.memory,
-            gpus: request.gpus,
+        let behaviours = match &nodes {
+            None => behaviours,
+            Some(nodes) => self.node_behaviours(behaviours, nodes.main, nodes.templates.len()),
         };
+        self.limit_memory(&behaviours, &job.nodes);
         let mut consumables = Vec::new();
         for (name, quantity) in &job.consumables {
             let short = name.rsplit('/').next().unwrap_or_default();
@@ -476,7 +518,12 @@ impl<'a> Resolver<'a> {
             definition: format!("{}:{}", definition.job_definition_name, found.revision),
             queue,
             need,
-            templates: self.job_templates(queue, need, known),
+            shape: known.shape(queue, need, nodes.is_some(), &consumables),
+            templates: match &nodes {
+                Some(nodes) => nodes.templates[nodes.main as usize].clone(),
+                None => self.job_templates(queue, need, known),
+            },
+            nodes,
             behaviours,
             retry: retry(&job.retry),
             timeout: job
@@ -511,6 +558,7 @@ impl<'a> Resolver<'a> {
             gpus: row.gpus.unwrap_or(kind.need.gpus),
         };
         kind.templates = self.job_templates(kind.queue, kind.need, known);
+        kind.shape = known.shape(kind.queue, kind.need, false, &kind.consumables);
         if row.share.is_some() {
             kind.share.clone_from(&row.share);
         }
@@ -641,22 +689,28 @@ impl<'a> Resolver<'a> {
             written.container.is_some(),
             !written.attempts.is_empty(),
             !written.children.is_empty(),
+            !written.nodes.is_empty(),
         ];
         if given.iter().filter(|given| **given).count() > 1 {
-            let message = "more than one of container, attempts and children is given";
+            let message = "more than one of container, attempts, children and nodes is given";
             self.problem(path, message).help = Some("give one of them".to_owned());
         }
-        let memory = written.children.iter().map(Vec::len).sum::<usize>();
-        if memory > MOST_BEHAVIOURS {
-            let message = format!("{memory} attempts; at most {MOST_BEHAVIOURS} may be described");
-            self.problem(&format!("{path}.children"), message);
+        let (parts, of_parts) = match written.nodes.is_empty() {
+            true => ("children", &written.children),
+            false => ("nodes", &written.nodes),
+        };
+        let described = of_parts.iter().map(Vec::len).sum::<usize>();
+        if described > MOST_BEHAVIOURS {
+            let message =
+                format!("{described} attempts; at most {MOST_BEHAVIOURS} may be described");
+            self.problem(&format!("{path}.{parts}"), message);
             return Vec::new();
         }
         let one = |key: &str, index: usize| format!("{path}.{key}[{index}]");
         let mut made = Vec::new();
-        if !written.children.is_empty() {
-            for (child, attempts) in written.children.iter().enumerate() {
-                let path = one("children", child);
+        if !of_parts.is_empty() {
+            for (part, attempts) in of_parts.iter().enumerate() {
+                let path = one(parts, part);
                 let attempts = attempts.iter().enumerate();
                 let attempts = attempts
                     .map(|(at, it)| self.job_container(&format!("{path}[{at}]"), it, recorded));
@@ -673,12 +727,67 @@ impl<'a> Resolver<'a> {
             let path = format!("{path}.container");
             made.push(vec![self.job_container(&path, container, recorded)]);
         }
-        for (child, attempts) in made.iter().enumerate() {
+        for (part, attempts) in made.iter().enumerate() {
             if attempts.is_empty() {
-                self.problem(&one("children", child), "a child without an attempt");
+                self.problem(&one(parts, part), "no attempt is described");
             }
         }
         made
+    }
+
+    /// The behaviour of each node: those that are not the main one take a given time to start
+    /// [B-25].
+    fn node_behaviours(
+        &mut self,
+        given: Vec<Vec<BehaviourId>>,
+        main: u32,
+        count: usize,
+    ) -> Vec<Vec<BehaviourId>> {
+        let start = self.scenario.assumptions.aws_batch.node_start;
+        let start = Distribution::Constant {
+            value: start,
+            at_most: None,
+        };
+        let pull = self.sampler("assumptions.awsBatch.nodeStart", &start);
+        let mut of_others: BTreeMap<BehaviourId, BehaviourId> = BTreeMap::new();
+        let mut made = Vec::new();
+        for node in (0..count).filter(|_| !given.is_empty()) {
+            let mut attempts = given[node.min(given.len() - 1)].clone();
+            if node != main as usize {
+                for id in &mut attempts {
+                    let behaviours = &mut self.world.behaviours;
+                    let known = of_others.get(id).copied();
+                    let other = known.unwrap_or_else(|| {
+                        let mut containers = behaviours[*id].clone();
+                        for container in &mut containers {
+                            container.image_pull.clone_from(&pull);
+                            container.image_cached = Chance::default();
+                            container.image_pull_failure = None;
+                        }
+                        behaviours.push(containers)
+                    });
+                    of_others.insert(*id, other);
+                    *id = other;
+                }
+            }
+            made.push(attempts);
+        }
+        made
+    }
+
+    /// A container that uses more memory than its job asked for is killed.
+    fn limit_memory(&mut self, behaviours: &[Vec<BehaviourId>], nodes: &Nodes) {
+        for (part, attempts) in behaviours.iter().enumerate() {
+            let request = match nodes {
+                Nodes::One(request) => request,
+                Nodes::Many { requests, .. } => &requests[part.min(requests.len() - 1)],
+            };
+            for id in attempts {
+                for container in &mut self.world.behaviours[*id] {
+                    container.memory_limit = Some(request.memory);
+                }
+            }
+        }
     }
 
     fn job_container(
@@ -696,6 +805,23 @@ impl<'a> Resolver<'a> {
         let container = self.batch_container(path, CONTAINER, written, grace);
         self.world.behaviours.push(container.into_iter().collect())
     }
+}
+
+/// What one instance of a job asks for.
+fn need(request: &api::Request) -> Need {
+    Need {
+        cpu: request.cpu,
+        memory: request.memory,
+        gpus: request.gpus,
+    }
+}
+
+fn sum(needs: &[Need]) -> Need {
+    needs.iter().fold(Need::default(), |sum, need| Need {
+        cpu: sum.cpu.saturating_add(need.cpu),
+        memory: sum.memory.saturating_add(need.memory),
+        gpus: sum.gpus.saturating_add(need.gpus),
+    })
 }
 
 /// A compute environment that is known by name.

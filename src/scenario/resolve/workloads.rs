@@ -157,6 +157,7 @@ impl<'a> Resolver<'a> {
             container: None,
             attempts: Vec::new(),
             children: Vec::new(),
+            nodes: Vec::new(),
             arrivals: arrival::Arrivals::Trace {
                 file: String::new(),
             },
