@@ -3,6 +3,7 @@
 mod aws;
 mod aws_output;
 mod bad_input;
+mod batch;
 mod chooser;
 mod cli;
 mod edges;

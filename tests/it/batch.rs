@@ -1,0 +1,19 @@
+//! The golden cases of the AWS Batch specification, section 13, each as a test named by its id.
+//!
+//! A case is jobs and what is done to them; [`case`] turns a few words into a scenario, loads and runs
+//! it, and gives what AWS Batch would tell. Beside the cases of the tables stand tests of the worked
+//! examples that they refer to, named in words.
+//!
+//! Elsewhere: what is only about the checks of a call (G12, G25, G36, G50, G74, G84, G92, G95, G102,
+//! G106, G110, G111, G116, G146 and G147) is tested beside the request types; the test vectors of
+//! retry rules and the worked numbers of fair share beside those modules.
+//!
+//! Waiting: multi-node parallel jobs are not simulated yet (G59 to G70, the second part of G129, G131,
+//! G149), nor are updates of the infrastructure of an environment (G112, G117, G132).
+
+mod arrays;
+mod case;
+mod dependencies;
+mod jobs;
+mod retries;
+mod timeouts;
