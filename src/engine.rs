@@ -556,7 +556,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             Event::ServiceDue(service) => self.service_looks(service),
             Event::LaunchGranted => self.launch_granted(),
             Event::Minute => self.minute(),
-            Event::BatchCall(number) => self.action(number),
+            Event::BatchInstance(number) | Event::BatchCall(number) => self.action(number),
             Event::ReplacementDue(cluster, id) => self.replacement_due(cluster, id),
             Event::JobDue(job) => self.job_due(job),
             Event::JobTimeout(job, tries) => self.job_timeout(job, tries),
@@ -595,22 +595,21 @@ impl<'r, R: Recorder> Engine<'r, R> {
     }
 
     /// The event of something that is done from outside. What concerns AWS Batch comes after the
-    /// ends of attempts at the same moment, the loss of its instances included [B-54].
+    /// ends of attempts at the same moment: first the loss of its instances, then calls [B-54].
     fn event_of(&self, number: u32, deed: &Deed) -> Event {
-        let of_batch = match deed {
-            Deed::Instances { cluster, .. } => {
-                let environments = self.world.batch.environments.items().iter();
-                environments.into_iter().any(|it| it.cluster == *cluster)
+        let environment = |of: ClusterId| {
+            let environments = self.world.batch.environments.items();
+            environments.iter().any(|it| it.cluster == of)
+        };
+        match deed {
+            Deed::Instances { cluster, .. } if environment(*cluster) => {
+                Event::BatchInstance(number)
             }
             Deed::EndJobs { .. }
             | Deed::SetQueue { .. }
             | Deed::UpdateEnvironment { .. }
-            | Deed::SetConsumable { .. } => true,
-            _ => false,
-        };
-        match of_batch {
-            true => Event::BatchCall(number),
-            false => Event::Action(number),
+            | Deed::SetConsumable { .. } => Event::BatchCall(number),
+            _ => Event::Action(number),
         }
     }
 

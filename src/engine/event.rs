@@ -62,6 +62,8 @@ pub enum Event {
     LaunchGranted,
     /// Managed scaling looks at all capacity providers.
     Minute,
+    /// Something is done to an instance of AWS Batch from outside: the action of this number.
+    BatchInstance(u32),
     /// AWS Batch is asked for something from outside: the action of this number.
     BatchCall(u32),
     /// The jobs of an instance that an update of its environment replaces have had their time.
@@ -98,7 +100,8 @@ impl Event {
             | Event::ContainersStopped(_)
             | Event::InterfaceDetached(_)
             | Event::PatienceEnds(_) => 2,
-            Event::SpotNotice(..)
+            Event::BatchInstance(_)
+            | Event::SpotNotice(..)
             | Event::SpotReclaim(..)
             | Event::InstanceFails(..)
             | Event::DrainEnds(..)
@@ -136,6 +139,7 @@ impl Event {
             | Event::PatienceEnds(_)
             | Event::LaunchGranted
             | Event::Arrival(_)
+            | Event::BatchInstance(_)
             | Event::BatchCall(_)
             | Event::JobDue(_)
             | Event::JobTimeout(..)
