@@ -14,6 +14,8 @@
 mod arrays;
 mod case;
 mod dependencies;
+mod environments;
 mod jobs;
+mod queues;
 mod retries;
 mod timeouts;

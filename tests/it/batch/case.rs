@@ -29,6 +29,7 @@ pub const TIMEOUT: &str = "Job attempt duration exceeded timeout";
 pub struct Case {
     environments: Vec<String>,
     environment_names: Vec<&'static str>,
+    policies: Vec<String>,
     queues: Vec<String>,
     consumables: Vec<String>,
     jobs: Vec<Written>,
@@ -50,6 +51,7 @@ struct Written {
     submit: Vec<String>,
     dependencies: Vec<String>,
     definition: Vec<String>,
+    properties: Vec<String>,
     behaviour: String,
 }
 
@@ -59,6 +61,7 @@ impl Case {
         Case {
             environments: Vec::new(),
             environment_names: Vec::new(),
+            policies: Vec::new(),
             queues: Vec::new(),
             consumables: Vec::new(),
             jobs: Vec::new(),
@@ -92,9 +95,12 @@ impl Case {
     /// An environment of these fields.
     pub fn environment_of(mut self, name: &'static str, fields: &str) -> Self {
         self.environment_names.push(name);
-        self.environments.push(format!(
-            "computeEnvironmentName: {name}, registeredMemory: {{c5.xlarge: 16384 MiB}}, {fields}"
-        ));
+        let memory = match fields.contains("c5.xlarge") {
+            true => "registeredMemory: {c5.xlarge: 16384 MiB}, ",
+            false => "",
+        };
+        self.environments
+            .push(format!("computeEnvironmentName: {name}, {memory}{fields}"));
         self
     }
 
@@ -116,6 +122,13 @@ impl Case {
     /// The jobs that follow are for this queue.
     pub fn in_queue(mut self, name: &'static str) -> Self {
         self.queue = name;
+        self
+    }
+
+    /// A scheduling policy.
+    pub fn policy(mut self, name: &str, fields: &str) -> Self {
+        self.policies
+            .push(format!("name: {name}, fairsharePolicy: {{{fields}}}"));
         self
     }
 
@@ -143,6 +156,7 @@ impl Case {
             submit: Vec::new(),
             dependencies: Vec::new(),
             definition: Vec::new(),
+            properties: Vec::new(),
             behaviour: format!("container: {}", container(duration, code)),
         });
         self
@@ -163,6 +177,12 @@ impl Case {
     /// These fields of its definition.
     pub fn define(mut self, fields: &str) -> Self {
         self.last().definition.push(fields.to_owned());
+        self
+    }
+
+    /// These fields of its `containerProperties`.
+    pub fn properties(mut self, fields: &str) -> Self {
+        self.last().properties.push(fields.to_owned());
         self
     }
 
@@ -287,18 +307,32 @@ impl Case {
             horizon => format!("horizon: {horizon}\n"),
         };
         format!(
-            "name: golden\n{horizon}assumptions: {{awsBatch: {{{}}}}}\nbatch:\n \
-             computeEnvironments: [{}]\n jobQueues: [{}]\n \
+            "name: golden\n{horizon}assumptions: {{fargateProvisioning: 0s, \
+             fargateDeprovisioning: 0s, awsBatch: {{{}}}}}\nbatch:\n \
+             computeEnvironments: [{}]\n schedulingPolicies: [{}]\n jobQueues: [{}]\n \
              consumableResources: [{}]\n jobDefinitions: [{}]\n\
              workloads: [{}]\nactions: [{}]\n",
             self.assumptions,
             list(&self.environments),
+            list(&self.policies),
             list(&self.queues),
             list(&self.consumables),
             of_jobs(Written::definition),
             of_jobs(Written::workload),
             list(&self.actions),
         )
+    }
+
+    /// Place and text of the one error that the scenario has.
+    pub fn error(&self) -> String {
+        let text = self.text();
+        match scenario::load_text("golden.yaml", &text, Path::new("")) {
+            Ok(_) => panic!("no error in\n{text}"),
+            Err(problems) => match problems.as_slice() {
+                [problem] => format!("{}: {}", problem.path, problem.message),
+                _ => panic!("more than one error:\n{problems}"),
+            },
+        }
     }
 
     /// Runs the case to its end.
@@ -323,10 +357,12 @@ impl Written {
             .iter()
             .map(|field| format!(", {field}"))
             .collect();
+        let inside = self.properties.iter().map(|field| format!(", {field}"));
+        let inside: String = inside.collect();
         format!(
             "jobDefinitionName: {name}, type: container, containerProperties: {{image: i, \
              resourceRequirements: [{{type: VCPU, value: \"{vcpus}\"}}, \
-             {{type: MEMORY, value: \"{memory}\"}}]}}{beside}"
+             {{type: MEMORY, value: \"{memory}\"}}]{inside}}}{beside}"
         )
     }
 
