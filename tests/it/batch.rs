@@ -8,8 +8,8 @@
 //! G106, G110, G111, G116, G146 and G147) is tested beside the request types; the test vectors of
 //! retry rules and the worked numbers of fair share beside those modules.
 //!
-//! Waiting: multi-node parallel jobs are not simulated yet (G59 to G70, the second part of G129, G131,
-//! G149), nor are updates of the infrastructure of an environment (G112, G117, G132).
+//! Waiting: multi-node parallel jobs are not simulated yet (G59 to G70, the first part of G117, the
+//! second part of G129, G131, G149).
 
 mod arrays;
 mod case;

@@ -1,8 +1,4 @@
 //! Compute environments and consumable resources.
-//!
-//! Updates of the infrastructure (G112, G132 and half of G117) and multi-node parallel jobs (the other
-//! half of G117, G149) are not simulated. G102, G106, G110, G111, G116, G146 and G147 are checks of
-//! single calls and stand with the API.
 
 use super::case::Case;
 
@@ -260,32 +256,6 @@ fn batch_small_jobs_share_the_instance_on_its_way() {
 }
 
 #[test]
-fn batch_g139_retried_jobs_are_in_order_of_submission() {
-    // The two instances are there from 180 on.
-    let ran = Case::new()
-        .environment_with("ce", &xlarge(8, 8), "bootTime: 180s")
-        .at("180s")
-        .job("A", "4,100,0")
-        .tries(2)
-        .job("B", "4,100,0")
-        .tries(2)
-        .at("185s")
-        .does("terminateInstances: {cluster: ce, containerInstances: [ce/2]}")
-        .at("190s")
-        .does("terminateInstances: {cluster: ce, containerInstances: [ce/1]}")
-        .run();
-    assert_eq!(ran.hosts("A")[0], "ce/1");
-    assert_eq!(
-        ran.states("A"),
-        "SB@180 RN@180 ST@180 RG@180 RN@190 ST@365 RG@365 OK@465"
-    );
-    assert_eq!(
-        ran.states("B"),
-        "SB@180 RN@180 ST@180 RG@180 RN@185 ST@370 RG@370 OK@470"
-    );
-}
-
-#[test]
 fn batch_g140_the_fullest_instance_with_room_takes_a_job() {
     let ran = Case::new()
         .environment("ce", &xlarge(8, 8))
@@ -433,6 +403,72 @@ fn batch_an_idle_instance_makes_room_for_a_type_that_fits() {
     );
 }
 
+// ---- Updates of the infrastructure ----------------------------------------------------------
+
+/// An environment that may be updated, and an update at the moment in use to it.
+fn updated(max: u32, policy: &str) -> Case {
+    let resources = ec2("BEST_FIT_PROGRESSIVE", 4, max, "c5.xlarge");
+    Case::new()
+        .environment("ce", &resources)
+        .job("J", "1,200,0")
+        .tries(2)
+        .at("100s")
+        .does(&format!(
+            "updateComputeEnvironment: {{computeEnvironment: ce, {policy}, \
+             computeResources: {{instanceTypes: [c5.xlarge, c5.2xlarge]}}}}"
+        ))
+}
+
+#[test]
+fn batch_g112_an_update_may_terminate_the_jobs() {
+    let ran = updated(4, "updatePolicy: {terminateJobsOnUpdate: true}").run();
+    assert_eq!(ran.attempts("J"), "0-100, 100-300 exit 0");
+    assert_eq!(
+        ran.states("J"),
+        "SB@0 RN@0 ST@0 RG@0 RN@100 ST@100 RG@100 OK@300"
+    );
+    let reason = &ran.attempt_reasons("J")[0];
+    assert!(reason.starts_with("Host EC2 (instance i-"), "{reason}");
+    assert_eq!(
+        ran.instances("ce"),
+        ["c5.xlarge 0/0/100", "c5.xlarge 100/100/-"]
+    );
+}
+
+#[test]
+fn batch_g132_an_update_leaves_running_jobs_their_time() {
+    let ran = updated(8, "updatePolicy: {terminateJobsOnUpdate: false}")
+        .at("120s")
+        .job("K", "1,10,0")
+        .run();
+    assert_eq!(ran.states("K"), "SB@120 RN@120 ST@120 RG@120 OK@130");
+    assert_eq!(ran.hosts("K"), ["ce/2"]);
+    assert_eq!(ran.attempts("J"), "0-200 exit 0");
+    assert_eq!(
+        ran.instances("ce"),
+        ["c5.xlarge 0/0/200", "c5.xlarge 120/120/-"]
+    );
+}
+
+#[test]
+fn batch_g132_jobs_that_take_too_long_are_ended() {
+    let policy = "updatePolicy: {terminateJobsOnUpdate: false, jobExecutionTimeoutMinutes: 1}";
+    let ran = updated(4, policy).run();
+    assert_eq!(ran.attempts("J"), "0-160, 160-360 exit 0");
+}
+
+#[test]
+fn batch_g117_best_fit_has_no_update_of_the_infrastructure() {
+    let error = Case::new()
+        .does(
+            "updateComputeEnvironment: {computeEnvironment: ce, \
+             computeResources: {instanceTypes: [c5.xlarge, c5.2xlarge]}}",
+        )
+        .error();
+    let place = "actions[0].updateComputeEnvironment.computeResources";
+    assert!(error.starts_with(place), "{error}");
+}
+
 // ---- Instances that are lost ----------------------------------------------------------------
 
 #[test]
@@ -493,28 +529,6 @@ fn batch_g115_what_does_not_come_back_has_to_be_added() {
         .does("updateConsumableResource: {consumableResource: L, operation: ADD, quantity: 1}")
         .run();
     assert_eq!(ran.states("B"), "SB@0 RN@0 ST@100 RG@100 OK@110");
-}
-
-#[test]
-fn batch_g120_a_retried_job_takes_what_does_not_come_back_once() {
-    let ran = Case::new()
-        .consumable("L", 2, "NON_REPLENISHABLE")
-        .job("A", "1,10,0")
-        .tries(3)
-        .attempts("10,1 10,1 10,0")
-        .needs("L")
-        .job("B", "1,10,0")
-        .needs("L")
-        .at("40s")
-        .job("C", "1,10,0")
-        .needs("L")
-        .run();
-    assert_eq!(
-        ran.states("A"),
-        "SB@0 RN@0 ST@0 RG@0 RN@10 ST@10 RG@10 RN@20 ST@20 RG@20 OK@30"
-    );
-    assert_eq!(ran.states("B"), "SB@0 RN@0 ST@0 RG@0 OK@10");
-    assert_eq!(ran.states("C"), "SB@40 RN@40", "nothing is left");
 }
 
 #[test]

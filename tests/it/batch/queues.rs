@@ -1,7 +1,4 @@
 //! Queues and fair share.
-//!
-//! G84, G95 and the rest of G92 are checks of single calls and stand with the API. The second half of G129 is of
-//! a multi-node parallel job, which is not simulated.
 
 use super::case::Case;
 
@@ -152,14 +149,6 @@ fn batch_u30_lookahead_lets_some_pass_the_head() {
     assert_eq!(ran.states("J"), "SB@0 RN@0");
     let ran = case.assuming("lookahead: 2").run();
     assert_eq!(ran.states("J"), "SB@0 RN@0 ST@0 RG@0 OK@10");
-}
-
-#[test]
-fn batch_g129_a_head_that_waits_has_no_reason() {
-    let case = Case::new().job("A", "4,10,0").job("B", "4,10,0");
-    let ran = case.until("5s").run();
-    assert_eq!(ran.states("B"), "SB@0 RN@0");
-    assert_eq!(ran.reason("B"), "");
 }
 
 // ---- Time limits of the head ----------------------------------------------------------------
