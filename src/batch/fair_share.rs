@@ -197,6 +197,11 @@ impl FairSharePolicy {
         })
     }
 
+    /// Whether anything is kept for shares that are not active.
+    pub const fn reserves(&self) -> bool {
+        self.compute_reservation > 0
+    }
+
     /// How far back usage counts: the decay, or 600 s when that is 0; 1 to 599 s are taken as they
     /// are [B-35].
     pub fn window(&self) -> SimDuration {
@@ -412,7 +417,7 @@ impl FairShare {
     /// CreateComputeEnvironment, unmanagedvCpus.
     pub fn cap(&mut self, now: SimTime, max_cpu: Option<u64>) -> Cap {
         let active = self.active(now);
-        let Some(max_cpu) = max_cpu.filter(|_| self.policy.compute_reservation > 0) else {
+        let Some(max_cpu) = max_cpu.filter(|_| self.policy.reserves()) else {
             return Cap(None);
         };
         if self.reservation.max_cpu != max_cpu {

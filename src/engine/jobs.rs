@@ -17,6 +17,7 @@ use super::queues::{Place, QueueState};
 use super::task::{Host, Recorded, Stop, StopCode, StopReason, Task};
 use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::Blocked;
+use crate::batch::fair_share::FairSharePolicy;
 use crate::batch::retry::{Cause, Decision, Ending, decide};
 use crate::batch::{Consumable, Dependency, JobKind};
 use crate::engine::job::{Attempt, Job, JobStatus, JobTimes, Part, Request, StatusReason};
@@ -213,7 +214,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     fn take_in(&mut self, job: Job, recorded: Recorded) -> JobId {
         let what = &self.world.batch.kinds[job.kind];
-        if !job.is_parent() && !job.is_node() {
+        if !job.is_node() {
             self.jobs.queues[what.queue].joined(what.share.as_deref());
         }
         self.jobs.live += u64::from(!job.is_node());
@@ -459,10 +460,8 @@ impl<R: Recorder> Engine<'_, R> {
         self.jobs.ended.push_back(id);
         let job = &self.jobs.list[id].job;
         let what = &self.world.batch.kinds[job.kind];
-        let (parent, is_parent) = (job.parent(), job.is_parent());
-        if !is_parent {
-            self.jobs.queues[what.queue].left(what.share.as_deref(), self.now);
-        }
+        let parent = job.parent();
+        self.jobs.queues[what.queue].left(what.share.as_deref(), self.now);
         self.hopeless = 0;
         if let Some(parent) = parent {
             self.child_ended(parent);
@@ -665,10 +664,11 @@ impl<R: Recorder> Engine<'_, R> {
     fn conclude(&mut self, id: JobId, attempt: Attempt, decision: Decision) {
         let what = &self.world.batch.kinds[self.job(id).kind];
         let (share, cpu) = (what.share.as_deref(), what.need.cpu);
-        let queue = &mut self.jobs.queues[what.queue];
-        queue.ended(share, cpu, self.now);
-        // What is free of a share or of a consumable resource lets others be launched for.
-        self.jobs.demand_changed |= queue.has_fair_share() || !what.consumables.is_empty();
+        self.jobs.queues[what.queue].ended(share, cpu, self.now);
+        // What it used, others of the active shares may use now, or of the consumable resources.
+        let policy = self.world.batch.queues[what.queue].policy.as_ref();
+        self.jobs.demand_changed |=
+            policy.is_some_and(FairSharePolicy::reserves) || !what.consumables.is_empty();
         self.give_back_consumables(id);
         let reason = attempt.reason.clone();
         self.note_attempt(id, attempt);
@@ -744,9 +744,13 @@ impl<R: Recorder> Engine<'_, R> {
                 jobs.child_of(workload, number, index).into_iter().collect()
             }
             (Some(number), None) => jobs.job_of(workload, number).into_iter().collect(),
-            (None, _) => {
-                let all = jobs.of_workload[workload.index()].iter();
-                all.copied().flatten().collect()
+            (None, index) => {
+                let numbers = 1..=jobs.of_workload[workload.index()].len() as u64;
+                let of_number = |number| match index {
+                    Some(index) => jobs.child_of(workload, number, index),
+                    None => jobs.job_of(workload, number),
+                };
+                numbers.filter_map(of_number).collect()
             }
         };
         for id in chosen {
@@ -784,7 +788,7 @@ impl<R: Recorder> Engine<'_, R> {
                 set(&mut self.jobs);
                 if self.job(id).status == JobStatus::Runnable {
                     self.leave_line(id);
-                    self.jobs.demand_changed |= self.jobs.keeps_idle;
+                    self.jobs.demand_changed = true;
                 }
                 self.end_job(id, JobStatus::Failed, StatusReason::Text(text));
             }

@@ -28,6 +28,9 @@ pub(super) struct QueueState {
     /// For which head it was last found out whether it is blocked, and at which version of the
     /// capacity.
     seen: (Option<JobId>, u64),
+    /// Shapes of which a job has no room coming, and no instance could be launched for it: the turn
+    /// of the first; those behind it have none either.
+    pub left_out: BTreeMap<u32, DispatchKey>,
 }
 
 /// The head of a queue that cannot start.
@@ -62,8 +65,8 @@ pub(super) enum Place {
 pub(super) struct Turn {
     pub job: JobId,
     share: Option<ShareIndex>,
-    key: DispatchKey,
-    shape: u32,
+    pub key: DispatchKey,
+    pub shape: u32,
 }
 
 /// The turns of RUNNABLE jobs as they would come if each had a place that is not given up; with
@@ -146,6 +149,7 @@ impl QueueState {
             lines: BTreeMap::new(),
             blocked: None,
             seen: (None, 0),
+            left_out: BTreeMap::new(),
         }
     }
 
@@ -286,11 +290,6 @@ impl QueueState {
                 (fair, cap)
             }),
         }
-    }
-
-    /// Whether what waits depends on what is in flight, and not only on what has room.
-    pub fn has_fair_share(&self) -> bool {
-        self.fair.is_some()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -464,6 +463,7 @@ impl<R: Recorder> Engine<'_, R> {
         let limit = limit.map(|limit| limit.max_time()).min();
         if limit.is_some_and(|limit| since + limit <= self.now) {
             self.leave_line(job);
+            self.jobs.demand_changed = true;
             self.end_job(job, JobStatus::Failed, StatusReason::TimeLimit(code));
         }
     }
@@ -472,6 +472,9 @@ impl<R: Recorder> Engine<'_, R> {
     fn why_blocked(&self, id: JobId) -> Option<Blocked> {
         let what = &self.world.batch.kinds[self.job(id).kind];
         let queue = &self.world.batch.queues[what.queue];
+        let state = &self.jobs.queues[what.queue];
+        let left_out = state.left_out.get(&what.shape);
+        let is_left_out = left_out.is_some_and(|first| *first <= state.key(self.job(id), what));
         let views = queue.environments.iter().map(|environment| {
             let there = &self.world.batch.environments[*environment];
             let usable = self.jobs.environments[*environment].enabled;
@@ -486,7 +489,9 @@ impl<R: Recorder> Engine<'_, R> {
                 fits_some_type: self.fits_some_type(*environment, what),
                 role_problem: false,
                 unsupported: false,
-                insufficient_capacity: self.insufficient_type(*environment, what),
+                insufficient_capacity: self
+                    .insufficient_type(*environment, what)
+                    .filter(|_| is_left_out),
             }
         });
         let views: Vec<EnvironmentView<'_>> = views.collect();

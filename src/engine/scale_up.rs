@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashSet;
 
 use super::instances::Launching;
+use super::queues::Turn;
 use super::{Engine, Recorder};
 use crate::batch::allocation::{Choice, Need, candidates, choose, multi_node_cpu};
 use crate::batch::{Capacity, ComputeEnvironment, JobKind, Nodes};
-use crate::model::arena::{Arena, EnvironmentId, Id, InstanceId, JobKindId};
+use crate::model::arena::{Arena, EnvironmentId, Id, InstanceId, JobKindId, QueueId};
 use crate::model::instance::Description;
 use crate::model::resources::Resources;
 
@@ -48,6 +49,8 @@ struct Scaling {
     launches: Vec<(EnvironmentId, usize)>,
     /// Instances on which jobs were reserved room.
     reserved: FxHashSet<(EnvironmentId, InstanceId)>,
+    /// Turns for which there was nothing.
+    left_out: Vec<(QueueId, Turn)>,
 }
 
 /// What an environment would launch for a job.
@@ -178,6 +181,14 @@ impl<R: Recorder> Engine<'_, R> {
             true => self.reserve_for_jobs(),
             false => Scaling::default(),
         };
+        self.jobs.capacity_version += 1;
+        for queue in self.jobs.queues.items_mut() {
+            queue.left_out.clear();
+        }
+        for (queue, turn) in scaling.left_out {
+            let left_out = &mut self.jobs.queues[queue].left_out;
+            left_out.entry(turn.shape).or_insert(turn.key);
+        }
         for (environment, offer) in scaling.launches {
             self.launch_for(environment, offer);
         }
@@ -228,7 +239,10 @@ impl<R: Recorder> Engine<'_, R> {
                     && self.reserve_for(kind, &mut fleets, &mut scaling)
                 {
                     turns.take(turn, what.need.cpu);
-                } else if what.consumables.is_empty() {
+                    continue;
+                }
+                scaling.left_out.push((*queue, turn));
+                if what.consumables.is_empty() {
                     turns.give_up(turn);
                 } else {
                     // What it will take one day is not there for those behind it.

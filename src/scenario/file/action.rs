@@ -61,7 +61,7 @@ pub struct EndJob {
     /// Which of its jobs, in the order of submission, from 1; all if left out.
     #[schemars(range(min = 1))]
     pub number: Option<u64>,
-    /// Which child of the array, from 0; the parent with all its children if left out.
+    /// Which child of each of these arrays, from 0; the parent with all its children if left out.
     pub index: Option<u32>,
     /// Why, for the outputs.
     pub reason: String,

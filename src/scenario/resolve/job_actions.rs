@@ -42,10 +42,6 @@ impl Resolver<'_> {
             let message = format!("a job of {} has no child {index}", quoted(&written.job));
             self.problem(&format!("{path}.index"), message);
         }
-        if written.index.is_some() && written.number.is_none() {
-            self.problem(&format!("{path}.number"), "it is not given")
-                .help = Some("say which of the arrays is meant, from 1".to_owned());
-        }
         Some(Deed::EndJobs {
             workload,
             job: written.number,
