@@ -4,4 +4,7 @@
 //! not understand, and accounts for whatever it leaves out or changes.
 
 pub mod aws;
+pub mod jobs;
 pub mod openb;
+pub mod swf;
+pub mod wfcommons;
