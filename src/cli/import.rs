@@ -33,6 +33,10 @@ pub enum Import {
     Swf(jobs::Swf),
     /// Workflow of WfCommons (WfFormat 1.5), as jobs of AWS Batch that depend on each other
     Wfcommons(jobs::Wfcommons),
+    /// Jobs of nf-core pipelines on AWS Batch, from the CSV of the data set aws-batch-nfcore-2025
+    Nfcore(jobs::Nfcore),
+    /// Jobs of AWS Batch as the AWS CLI describes them
+    Jobs(jobs::Described),
 }
 
 impl Import {
@@ -43,6 +47,8 @@ impl Import {
             Import::Aws(aws) => aws.run(),
             Import::Swf(swf) => swf.run(),
             Import::Wfcommons(workflow) => workflow.run(),
+            Import::Nfcore(nfcore) => nfcore.run(),
+            Import::Jobs(described) => described.run(),
         }
     }
 }

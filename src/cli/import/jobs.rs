@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, check, gzipped, ledger, list, print, right, row};
 use crate::import::jobs::{Converted, Target};
-use crate::import::{swf, wfcommons};
+use crate::import::{described, nfcore, swf, wfcommons};
 use crate::report::directory::Directory;
 use crate::scenario::document::read_text;
 use crate::scenario::problem::Problems;
@@ -37,7 +37,7 @@ impl Out {
         };
         let folder = match self.out.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
+            _ => Path::new(""),
         };
         let trace_ending = if self.gzip { ".csv.gz" } else { ".csv" };
         let converted = convert(Target { name, trace_ending })?;
@@ -164,5 +164,55 @@ impl Wfcommons {
         let file = self.workflow.display().to_string();
         self.out
             .write(|target| wfcommons::convert(&file, &text, options, target))
+    }
+}
+
+/// Writes a scenario with the jobs at their recorded times and run times, on the recorded instance types
+#[derive(Args)]
+pub struct Nfcore {
+    /// The list: aws_batch_tasks.csv; may be gzipped
+    #[arg(long, value_name = "FILE")]
+    jobs: PathBuf,
+    /// Only the jobs of this run [default: all runs, one after another]
+    #[arg(long, value_name = "ID")]
+    run: Option<String>,
+    #[command(flatten)]
+    out: Out,
+}
+
+impl Nfcore {
+    /// Reads, converts, tries, writes, prints.
+    pub fn run(self) -> Result<(), Failure> {
+        let jobs = list(&self.jobs).map_err(Problems::from)?;
+        let run = self.run.as_deref();
+        self.out.write(|target| nfcore::convert(jobs, run, target))
+    }
+}
+
+/// Writes a scenario with the jobs at their recorded times and run times, a trace for each job queue
+#[derive(Args)]
+pub struct Described {
+    /// Output of `aws batch describe-jobs`; may be given several times
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    jobs: Vec<PathBuf>,
+    #[command(flatten)]
+    out: Out,
+}
+
+impl Described {
+    /// Reads, converts, tries, writes, prints.
+    pub fn run(self) -> Result<(), Failure> {
+        let (mut sources, mut problems) = (Vec::new(), Vec::new());
+        for path in &self.jobs {
+            match read_text(path) {
+                Ok(text) => sources.push((path.display().to_string(), text)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems::new(problems).into());
+        }
+        self.out
+            .write(|target| described::convert(&sources, target))
     }
 }
