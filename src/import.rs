@@ -4,4 +4,9 @@
 //! not understand, and accounts for whatever it leaves out or changes.
 
 pub mod aws;
+pub mod described;
+pub mod jobs;
+pub mod nfcore;
 pub mod openb;
+pub mod swf;
+pub mod wfcommons;

@@ -1,5 +1,7 @@
 //! `stowplan import`.
 
+mod jobs;
+
 use std::fs;
 use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,14 @@ pub enum Import {
     Openb(Openb),
     /// A cluster and its tasks as the AWS CLI describes them
     Aws(Aws),
+    /// Log of a parallel machine in the Standard Workload Format, as jobs of AWS Batch
+    Swf(jobs::Swf),
+    /// Workflow of WfCommons (WfFormat 1.5), as jobs of AWS Batch that depend on each other
+    Wfcommons(jobs::Wfcommons),
+    /// Jobs of nf-core pipelines on AWS Batch, from the CSV of the data set aws-batch-nfcore-2025
+    Nfcore(jobs::Nfcore),
+    /// Jobs of AWS Batch as the AWS CLI describes them
+    Jobs(jobs::Described),
 }
 
 impl Import {
@@ -35,6 +45,10 @@ impl Import {
         match self {
             Import::Openb(openb) => openb.run(),
             Import::Aws(aws) => aws.run(),
+            Import::Swf(swf) => swf.run(),
+            Import::Wfcommons(workflow) => workflow.run(),
+            Import::Nfcore(nfcore) => nfcore.run(),
+            Import::Jobs(described) => described.run(),
         }
     }
 }
@@ -124,7 +138,9 @@ impl Aws {
     /// Reads, converts, tries, writes, prints.
     fn run(self) -> Result<(), Failure> {
         let converted = aws::convert(&self.sources()?, self.options())?;
-        self.check(&converted)?;
+        let files = converted.files.iter();
+        let files = files.map(|(name, text)| (name.as_str(), text.as_bytes()));
+        check(aws::SCENARIO, files, &self.out)?;
         let directory = Directory::create(&self.out);
         let mut directory =
             directory.map_err(|message| Failure::Input(format!("error: {message}")))?;
@@ -132,7 +148,7 @@ impl Aws {
             .files
             .iter()
             .try_for_each(|(name, text)| directory.write(name, text.as_bytes()))
-            .and_then(|()| directory.publish());
+            .and_then(|()| directory.publish_among_others());
         let paths =
             written.map_err(|error| Failure::Other(format!("{}: {error}", self.out.display())))?;
         let mut text = ledger(["quantity", "described", "left out", "added", "written"]);
@@ -187,32 +203,36 @@ impl Aws {
             false => Err(Problems::new(problems)),
         }
     }
+}
 
-    /// Loads the scenario from a folder of its own before anything is written: what the documents
-    /// hold may still be what ECS, or this simulator, would not take.
-    fn check(&self, converted: &aws::Converted) -> Result<(), Failure> {
-        let told = |error: io::Error| Failure::Other(format!("a temporary folder: {error}"));
-        let folder = tempfile::tempdir().map_err(told)?;
-        for (name, text) in &converted.files {
-            fs::write(folder.path().join(name), text).map_err(told)?;
-        }
-        let Err(problems) = scenario::load(&folder.path().join(aws::SCENARIO)) else {
-            return Ok(());
-        };
-        let told = problems.into_vec().into_iter().map(|problem| {
-            let name = Path::new(&problem.file).file_name();
-            let file = name.map_or_else(
-                || problem.file.clone(),
-                |name| self.out.join(name).display().to_string(),
-            );
-            let help = problem.help.clone().unwrap_or_else(|| {
-                "nothing was written; the line is that of the scenario that the documents make"
-                    .to_owned()
-            });
-            Problem { file, ..problem }.help(help)
-        });
-        Err(Problems::new(told.collect()).into())
+/// Loads a scenario from a folder of its own before anything is written to `out`: what a source
+/// holds may still be what AWS, or this simulator, would not take.
+fn check<'a>(
+    scenario: &str,
+    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    out: &Path,
+) -> Result<(), Failure> {
+    let told = |error: io::Error| Failure::Other(format!("a temporary folder: {error}"));
+    let folder = tempfile::tempdir().map_err(told)?;
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).map_err(told)?;
     }
+    let Err(problems) = scenario::load(&folder.path().join(scenario)) else {
+        return Ok(());
+    };
+    let told = problems.into_vec().into_iter().map(|problem| {
+        let name = Path::new(&problem.file).file_name();
+        let file = name.map_or_else(
+            || problem.file.clone(),
+            |name| out.join(name).display().to_string(),
+        );
+        let help = problem.help.clone().unwrap_or_else(|| {
+            "nothing was written; the line is that of the scenario that was made of the source"
+                .to_owned()
+        });
+        Problem { file, ..problem }.help(help)
+    });
+    Err(Problems::new(told.collect()).into())
 }
 
 /// Opens a list. Unpacks gzip.
@@ -258,7 +278,7 @@ fn write(
         };
         directory.write(&format!("{name}{ending}"), &trace)?;
     }
-    directory.publish()
+    directory.publish_among_others()
 }
 
 fn gzipped(text: &str) -> io::Result<Vec<u8>> {

@@ -60,11 +60,23 @@ impl Directory {
         file.flush()
     }
 
-    /// Gives every file its name. Their writers must have been flushed.
+    /// Gives every file its name, and removes what an earlier run left here. Their writers must have
+    /// been flushed.
     ///
     /// # Errors
     /// When a file cannot be renamed; those before it have their names then.
     pub fn publish(self) -> io::Result<Vec<PathBuf>> {
+        let folder = self.path.clone();
+        let paths = self.publish_among_others()?;
+        remove_left_over(&folder, &paths)?;
+        Ok(paths)
+    }
+
+    /// Gives every file its name, and touches no other: the directory is its user's.
+    ///
+    /// # Errors
+    /// As [`Directory::publish`].
+    pub fn publish_among_others(self) -> io::Result<Vec<PathBuf>> {
         let mut paths = Vec::new();
         for (name, file) in self.files {
             let path = self.path.join(&name);
@@ -72,7 +84,6 @@ impl Directory {
             file.persist(&path).map_err(|error| error.error)?;
             paths.push(path);
         }
-        remove_left_over(&self.path, &paths)?;
         Ok(paths)
     }
 }
