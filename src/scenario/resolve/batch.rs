@@ -11,7 +11,6 @@ use crate::api::{ApiError, GpuDemand, Switch};
 use crate::batch::allocation::{self, AllocationStrategy, InstanceTypesError, Need, Offer};
 use crate::batch::blocked::JobStateTimeLimitAction;
 use crate::batch::fair_share::{FairSharePolicy, ShareAttributes};
-use crate::batch::retry::{Action, ExitCondition, Pattern, RetryStrategy};
 use crate::batch::{
     Capacity, ComputeEnvironment, Consumable, Dependency, JobKind, JobQueue, Shortage,
 };
@@ -525,7 +524,7 @@ impl<'a> Resolver<'a> {
             },
             nodes,
             behaviours,
-            retry: retry(&job.retry),
+            retry: job.retry,
             timeout: job
                 .timeout_seconds
                 .map(|it| SimDuration::from_secs(it.into())),
@@ -871,20 +870,4 @@ fn strategy(written: api::AllocationStrategy) -> AllocationStrategy {
             AllocationStrategy::SpotCapacityOptimizedPrioritized
         }
     }
-}
-
-/// A retry strategy that has passed the checks of the API.
-fn retry(written: &api::RetryStrategy) -> RetryStrategy {
-    let entries = written.evaluate_on_exit.iter().flatten();
-    let entries = entries.map(|entry| ExitCondition {
-        on_status_reason: pattern(&entry.on_status_reason, Pattern::of_reason),
-        on_reason: pattern(&entry.on_reason, Pattern::of_reason),
-        on_exit_code: pattern(&entry.on_exit_code, Pattern::of_exit_code),
-        action: entry.action.parse().unwrap_or(Action::Exit),
-    });
-    RetryStrategy::new(written.attempts, entries.collect()).unwrap_or_default()
-}
-
-fn pattern<E>(text: &Option<String>, parse: fn(&str) -> Result<Pattern, E>) -> Option<Pattern> {
-    parse(text.as_deref()?).ok()
 }
