@@ -1,6 +1,7 @@
 //! AWS Batch: environments with their clusters, queues, and what workloads submit.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Resolver, micro_dollars};
 use crate::api::batch::{
@@ -21,7 +22,7 @@ use crate::model::arena::{
 use crate::model::instance::{Description, Purchase};
 use crate::model::request::{Launch, LaunchOn, Pool, Rules, StrategyRule, Template};
 use crate::model::resources::{Demand, Resources};
-use crate::report::aws::{ContainerFacts, TaskFacts};
+use crate::report::aws::{ContainerFacts, JobFacts, TaskFacts};
 use crate::rng::Chance;
 use crate::scenario::file;
 use crate::scenario::problem::{key_path, quoted};
@@ -534,6 +535,9 @@ impl<'a> Resolver<'a> {
             depends_on: self.dependencies(&place, submit),
             consumables,
         };
+        let merged = submit.applied_to(definition).ok()?;
+        self.job_facts
+            .push(Arc::new(JobFacts::new(&merged, &job.command)));
         Some(self.world.batch.kinds.push(kind))
     }
 
@@ -545,6 +549,7 @@ impl<'a> Resolver<'a> {
         row: &RowJob,
         known: &mut KnownBatch,
     ) -> JobKindId {
+        self.job_facts.push(Arc::clone(&self.job_facts[kind]));
         let mut kind = self.world.batch.kinds[kind].clone();
         if let Some(name) = &row.name {
             kind.name.clone_from(name);
