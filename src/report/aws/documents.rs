@@ -292,9 +292,13 @@ fn any_zone(world: &World) -> Option<&str> {
     let mut standing = descriptions.flat_map(|cluster| cluster.descriptions().items());
     let groups = world.providers.items().iter();
     let mut groups = groups.filter_map(|provider| provider.group());
+    let mut environments = world.batch.environments.items().iter();
     standing
         .find_map(|description| description.zone())
         .or_else(|| groups.find_map(|group| group.zones.first().map(String::as_str)))
+        .or_else(|| {
+            environments.find_map(|environment| environment.zones.first().map(String::as_str))
+        })
         .or_else(|| world.zones.first().map(String::as_str))
 }
 
