@@ -52,7 +52,7 @@ impl<'a> Jobs<'a> {
         facts: &'a Arena<JobKindId, Arc<JobFacts>>,
     ) -> Self {
         let jobs = outcome.jobs.iter();
-        let submitted = jobs.filter(|(_, job)| job.parent().is_none());
+        let submitted = jobs.filter(|(_, job)| was_submitted(job));
         let live = outcome.live.iter();
         Jobs {
             outcome,
@@ -96,6 +96,7 @@ impl<'a> Jobs<'a> {
             "parameters": facts.parameters,
             "container": self.container(id, job, kind),
             "arrayProperties": self.array(job, kind),
+            "nodeDetails": node_details(job, kind),
             "timeout": kind.timeout.map(
                 |timeout| json!({"attemptDurationSeconds": timeout.micros() / 1_000_000})
             ),
@@ -200,13 +201,13 @@ impl<'a> Jobs<'a> {
         Value::Object(container)
     }
 
-    /// As submitted; the children of an array were not.
+    /// As submitted; children of an array and nodes were not.
     fn depends_on(&self, job: &Job, kind: &JobKind) -> Value {
         let job_of = |workload: WorkloadId, number: u64| {
             let id = self.submitted.get(&(workload, number))?;
             Some(job_id(*id, &self.outcome.jobs[*id]))
         };
-        let depends_on = kind.depends_on.iter().filter(|_| job.parent().is_none());
+        let depends_on = kind.depends_on.iter().filter(|_| was_submitted(job));
         let entries = depends_on.map(|dependency| match *dependency {
             Dependency::Job(workload) => json!({"jobId": job_of(workload, job.number)}),
             Dependency::Numbered(workload, number) => json!({"jobId": job_of(workload, number)}),
@@ -248,6 +249,18 @@ impl<'a> Jobs<'a> {
         let list: Value = kind.consumables.iter().map(entry).collect();
         json!({"consumableResourceList": list})
     }
+}
+
+/// Whether a call of SubmitJob made it: it is neither child nor node.
+const fn was_submitted(job: &Job) -> bool {
+    job.parent().is_none() && !job.is_node()
+}
+
+fn node_details(job: &Job, kind: &JobKind) -> Value {
+    let Some((index, nodes)) = job.node().zip(kind.nodes.as_ref()) else {
+        return Value::Null;
+    };
+    json!({"nodeIndex": index, "isMainNode": index == nodes.main})
 }
 
 /// Actions stand in lower case, as Batch prints them.
