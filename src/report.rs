@@ -65,7 +65,7 @@ pub struct RowWriter<W: io::Write> {
     pub events: Option<EventRows<W>>,
     /// `service-events.csv`, when there is a service.
     pub service_events: Option<ServiceRows<W>>,
-    /// `describe-tasks.json` and `describe-container-instances.json`, when they are wanted.
+    /// `describe-tasks.json` and the other documents in the form of the AWS CLI, when they are wanted.
     pub documents: Option<Documents<W>>,
     /// Told how far the run has come.
     pub on_progress: Box<dyn FnMut(SimTime, u64)>,

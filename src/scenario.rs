@@ -13,11 +13,12 @@ mod resolve;
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::engine::Plan;
-use crate::model::arena::{Arena, TemplateId};
+use crate::model::arena::{Arena, JobKindId, TemplateId};
 use crate::report::Clock;
-use crate::report::aws::TaskFacts;
+use crate::report::aws::{JobFacts, TaskFacts};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use document::Document;
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub names: Names,
     /// What documents in the form of the AWS CLI tell of each kind of request.
     pub facts: Arena<TemplateId, TaskFacts>,
+    /// What they tell of each kind of job.
+    pub job_facts: Arena<JobKindId, Arc<JobFacts>>,
     /// What to run.
     pub plan: Plan,
 }

@@ -144,6 +144,11 @@ fn check_tags(tags: Option<&BTreeMap<String, String>>) -> Checked {
     Err(ApiError::client("tags", message))
 }
 
+/// The error of a rule that says what is wrong and not where.
+fn refused(field: &str) -> impl Fn(String) -> ApiError {
+    move |message| ApiError::client(field, message)
+}
+
 /// A value that may be absent and otherwise lies within bounds. `field` is a path.
 fn in_range(field: &str, value: Option<i64>, range: RangeInclusive<i64>) -> Checked {
     let Some(value) = value.filter(|value| !range.contains(value)) else {

@@ -96,34 +96,41 @@ impl fmt::Display for NodeRange {
 /// the node is in.
 ///
 /// # Errors
-/// `num_nodes` is not 1 to 1000, there are not 1 to 5 ranges, a range names a node that the job does
-/// not have, a node is in no range, or of two ranges neither holds the other though they meet, or
-/// both are the same [B-24].
+/// As those of [`check_num_nodes`] and [`narrowest`]; there are not 1 to 5 ranges, or a node is in
+/// no range.
 pub fn assign(num_nodes: u32, ranges: &[NodeRange]) -> Result<Vec<usize>, String> {
-    check_num_nodes(num_nodes)?;
+    check_num_nodes(num_nodes.into())?;
     if !(1..=MAX_RANGES).contains(&ranges.len()) {
         return Err(format!(
             "nodeRangeProperties has {} entries; it must have 1 to {MAX_RANGES}.",
             ranges.len()
         ));
     }
+    let found = narrowest(num_nodes, ranges)?.into_iter().enumerate();
+    found
+        .map(|(node, range)| range.ok_or_else(|| format!("targetNodes leave out node {node}.")))
+        .collect()
+}
+
+/// The same for any number of `ranges`, such as those of overrides, which may leave nodes out.
+/// `num_nodes` is at least 1.
+///
+/// # Errors
+/// A range names a node that the job does not have, or of two ranges neither holds the other though
+/// they meet, or both are the same [B-24].
+pub fn narrowest(num_nodes: u32, ranges: &[NodeRange]) -> Result<Vec<Option<usize>>, String> {
     let spans = ranges
         .iter()
         .map(|range| range.within(num_nodes))
         .collect::<Result<Vec<_>, _>>()?;
     check_nesting(ranges, &spans)?;
-    (0..num_nodes)
-        .map(|node| {
-            narrowest(&spans, node).ok_or_else(|| format!("targetNodes leave out node {node}."))
-        })
-        .collect()
-}
-
-/// The narrowest span that `node` is in; nested as they are, no two are equally narrow.
-fn narrowest(spans: &[RangeInclusive<u32>], node: u32) -> Option<usize> {
-    (0..spans.len())
-        .filter(|index| spans[*index].contains(&node))
-        .min_by_key(|index| spans[*index].end() - spans[*index].start())
+    // Nested as they are, no two that a node is in are equally narrow.
+    let of_node = |node: u32| {
+        (0..spans.len())
+            .filter(|index| spans[*index].contains(&node))
+            .min_by_key(|index| spans[*index].end() - spans[*index].start())
+    };
+    Ok((0..num_nodes).map(of_node).collect())
 }
 
 /// Of any two spans one must hold the other, or they must not meet: else a node has no one
@@ -148,28 +155,30 @@ fn holds(outer: &RangeInclusive<u32>, inner: &RangeInclusive<u32>) -> bool {
     outer.contains(inner.start()) && outer.contains(inner.end())
 }
 
-fn check_num_nodes(num_nodes: u32) -> Result<(), String> {
-    if (1..=MAX_NODES).contains(&num_nodes) {
-        Ok(())
-    } else {
-        Err(format!(
-            "numNodes is {num_nodes}; it must be 1 to {MAX_NODES}."
-        ))
-    }
-}
-
-/// Whether a job of `num_nodes` can have `main_node`, an index from 0, as its main node.
+/// `numNodes` as a number of nodes.
 ///
 /// # Errors
-/// It has no such node.
-pub fn check_main_node(main_node: u32, num_nodes: u32) -> Result<(), String> {
-    if main_node < num_nodes {
-        Ok(())
-    } else {
-        Err(format!(
-            "mainNode is {main_node}; it must be less than numNodes, {num_nodes}."
-        ))
-    }
+/// It is not 1 to 1000.
+pub fn check_num_nodes(num_nodes: i64) -> Result<u32, String> {
+    u32::try_from(num_nodes)
+        .ok()
+        .filter(|number| (1..=MAX_NODES).contains(number))
+        .ok_or_else(|| format!("numNodes is {num_nodes}; it must be 1 to {MAX_NODES}."))
+}
+
+/// `mainNode` as the index, from 0, of a node of a job of `num_nodes`.
+///
+/// # Errors
+/// The job has no such node.
+pub fn check_main_node(main_node: i64, num_nodes: u32) -> Result<u32, String> {
+    u32::try_from(main_node)
+        .ok()
+        .filter(|node| *node < num_nodes)
+        .ok_or_else(|| {
+            format!(
+                "mainNode is {main_node}; it must be 0 or more and less than numNodes, {num_nodes}."
+            )
+        })
 }
 
 /// Whether a submission may set `nodeOverrides.numNodes` to `new_num_nodes`, for a definition with
@@ -179,7 +188,7 @@ pub fn check_main_node(main_node: u32, num_nodes: u32) -> Result<(), String> {
 /// No range has an open upper end, one that has starts beyond the new last node, the main node is
 /// beyond it, or the ranges do not suit the new number, as [`assign`] says [B-24].
 pub fn check_override(
-    main_node: u32,
+    main_node: i64,
     ranges: &[NodeRange],
     new_num_nodes: u32,
 ) -> Result<(), String> {

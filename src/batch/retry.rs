@@ -72,24 +72,21 @@ impl RetryStrategy {
     /// this order.
     ///
     /// # Errors
-    /// The text of the refusal: `attempts` is missing or not 1 to 10, there are more than 6
-    /// conditions [B-11], or a condition has no pattern [B-10].
-    pub fn new(attempts: Option<i64>, conditions: Vec<ExitCondition>) -> Result<Self, String> {
-        let given = attempts.ok_or("RetryAttempts must be provided with retry strategy")?;
-        let attempts = u32::try_from(given)
-            .ok()
+    /// `attempts` is missing or not 1 to 10, there are more than 6 conditions [B-11], or a condition
+    /// has no pattern [B-10].
+    pub fn new(
+        attempts: Option<i64>,
+        conditions: Vec<ExitCondition>,
+    ) -> Result<Self, StrategyError> {
+        let attempts = attempts
+            .and_then(|attempts| u32::try_from(attempts).ok())
             .filter(|attempts| (1..=MAX_ATTEMPTS).contains(attempts))
-            .ok_or_else(|| format!("attempts is {given}; it must be 1 to {MAX_ATTEMPTS}."))?;
-        let entries = conditions.len();
-        if entries > MAX_CONDITIONS {
-            return Err(format!(
-                "evaluateOnExit has {entries} entries; it may have {MAX_CONDITIONS}."
-            ));
+            .ok_or(StrategyError::Attempts(attempts))?;
+        if conditions.len() > MAX_CONDITIONS {
+            return Err(StrategyError::Conditions(conditions.len()));
         }
         if let Some(entry) = conditions.iter().position(ExitCondition::is_empty) {
-            return Err(format!(
-                "evaluateOnExit[{entry}] needs onStatusReason, onReason or onExitCode."
-            ));
+            return Err(StrategyError::NoPattern(entry));
         }
         Ok(RetryStrategy {
             attempts,
@@ -109,6 +106,40 @@ impl RetryStrategy {
         &self.evaluate_on_exit
     }
 }
+
+/// Why there is no such [`RetryStrategy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrategyError {
+    /// So many attempts: none, or not 1 to 10.
+    Attempts(Option<i64>),
+    /// So many conditions: more than 6.
+    Conditions(usize),
+    /// The condition at this place has no pattern.
+    NoPattern(usize),
+}
+
+impl fmt::Display for StrategyError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StrategyError::Attempts(None) => {
+                out.write_str("RetryAttempts must be provided with retry strategy")
+            }
+            StrategyError::Attempts(Some(given)) => {
+                write!(out, "attempts is {given}; it must be 1 to {MAX_ATTEMPTS}.")
+            }
+            StrategyError::Conditions(entries) => write!(
+                out,
+                "evaluateOnExit has {entries} entries; it may have {MAX_CONDITIONS}."
+            ),
+            StrategyError::NoPattern(entry) => write!(
+                out,
+                "evaluateOnExit[{entry}] needs onStatusReason, onReason or onExitCode."
+            ),
+        }
+    }
+}
+
+impl Error for StrategyError {}
 
 /// An entry of `evaluateOnExit`: all patterns that are given must match. Absent: not asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ pub struct Run {
     /// Also write events.jsonl, every transition in order
     #[arg(long)]
     events: bool,
-    /// What to write of tasks and container instances
+    /// What to write of tasks, container instances and jobs
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Print summary.json instead of the table
@@ -52,7 +52,8 @@ enum Format {
     /// Tables
     #[default]
     Csv,
-    /// The tables, and describe-tasks.json and describe-container-instances.json as the AWS CLI prints them
+    /// The tables, and describe-tasks.json, describe-container-instances.json and describe-jobs.json as the AWS CLI
+    /// prints them
     Aws,
 }
 
@@ -132,13 +133,20 @@ impl Run {
             rows.service_events = Some(ServiceRows::new(file, loaded.names.clone(), services)?);
         }
         if self.format == Format::Aws {
-            rows.documents = Some(Documents::new(
+            let documents = Documents::new(
                 directory.open("describe-tasks.json")?,
                 directory.open("describe-container-instances.json")?,
                 loaded.names.clock,
                 std::mem::take(&mut loaded.facts),
                 &loaded.plan.world,
-            )?);
+            )?;
+            rows.documents = Some(match loaded.plan.world.batch.queues.is_empty() {
+                true => documents,
+                false => {
+                    let file = directory.open("describe-jobs.json")?;
+                    documents.with_jobs(file, std::mem::take(&mut loaded.job_facts))
+                }
+            });
         }
         Ok(rows)
     }

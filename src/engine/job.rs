@@ -189,6 +189,8 @@ pub struct Attempt {
     pub stopped: SimTime,
     /// How its container exited.
     pub exit: Option<Exit>,
+    /// What is told of its container beside the exit code, as a number into the world's reasons.
+    pub container_reason: Option<u32>,
     /// `statusReason`.
     pub reason: StatusReason,
     /// Number of its task, from 1.

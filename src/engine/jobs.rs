@@ -620,20 +620,20 @@ impl<R: Recorder> Engine<'_, R> {
             started: task.times.started,
             stopped: self.now,
             exit: task.exit,
+            container_reason: match (&reason, task.stop.map(|stop| stop.reason)) {
+                (StatusReason::FailedToStart, Some(StopReason::Text(number))) => Some(number),
+                _ => task.exit.and_then(|exit| exit.reason),
+            },
             reason,
             task: task.number,
             decided_by: None,
             retried: false,
         };
         let text = |number: u32| self.world.reasons.get(number as usize).map(String::as_str);
-        let container_reason = match (&attempt.reason, task.stop.map(|stop| stop.reason)) {
-            (StatusReason::FailedToStart, Some(StopReason::Text(number))) => text(number),
-            _ => task.exit.and_then(|exit| exit.reason).and_then(text),
-        };
         let ending = Ending {
             cause,
             status_reason: Some(&self.world.status_reason(&attempt.reason)),
-            reason: container_reason,
+            reason: attempt.container_reason.and_then(text),
             exit_code: task.exit.map(|exit| exit.code),
         };
         let owner = match self.job(id).part {

@@ -1,5 +1,5 @@
-//! Tasks and container instances as the AWS CLI prints them: the shapes of `describe-tasks.json` and
-//! `describe-container-instances.json`.
+//! Tasks, container instances and jobs as the AWS CLI prints them: the shapes of `describe-tasks.json`,
+//! `describe-container-instances.json` and `describe-jobs.json`.
 //!
 //! A field that is absent is left out, as AWS leaves it out. Names of AWS are made up ([`Names`]), and
 //! the same thing has the same name in every run. [`Documents`] fills the shapes from a run, and a
@@ -24,6 +24,7 @@
 mod documents;
 mod facts;
 mod instance;
+mod job;
 mod task;
 
 use std::io::{self, Write};
@@ -38,7 +39,7 @@ use crate::time::SimTime;
 use crate::units::Timestamp;
 
 pub use documents::Documents;
-pub use facts::{ContainerFacts, PortFacts, TaskFacts};
+pub use facts::{ContainerFacts, JobFacts, PortFacts, TaskFacts};
 
 /// A task. Moments are texts of [`moment`], names those of [`Names`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -381,6 +382,12 @@ impl Names {
         format!("{}:cluster/{cluster}", self.prefix)
     }
 
+    /// A thing of AWS Batch of some kind, such as a `job-queue`.
+    pub fn batch(&self, kind: &str, name: &str) -> String {
+        let prefix = self.prefix.replacen(":ecs:", ":batch:", 1);
+        format!("{prefix}:{kind}/{name}")
+    }
+
     /// A task definition: `family:revision`.
     pub fn task_definition(&self, name: &str) -> String {
         format!("{}:task-definition/{name}", self.prefix)
@@ -484,9 +491,21 @@ impl<W: Write> List<W> {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn end(mut self) -> io::Result<()> {
+    pub fn end(self) -> io::Result<()> {
+        self.end_with(",\n    \"failures\": []")
+    }
+
+    /// The same for an answer that tells of no failures, as those of AWS Batch.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn end_without_failures(self) -> io::Result<()> {
+        self.end_with("")
+    }
+
+    fn end_with(mut self, rest: &str) -> io::Result<()> {
         let end = if self.is_empty { "" } else { "\n    " };
-        write!(self.out, "{end}],\n    \"failures\": []\n}}\n")?;
+        write!(self.out, "{end}]{rest}\n}}\n")?;
         self.out.flush()
     }
 }

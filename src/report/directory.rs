@@ -89,11 +89,12 @@ impl Directory {
 }
 
 /// What a run writes only when it is wanted.
-const WHEN_WANTED: [&str; 10] = [
+const WHEN_WANTED: [&str; 11] = [
     "service-events.csv",
     "events.jsonl",
     "describe-tasks.json",
     "describe-container-instances.json",
+    "describe-jobs.json",
     "utilization.svg",
     "utilization.png",
     "instances.svg",

@@ -19,6 +19,7 @@ mod workloads;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io};
 
 use flate2::read::MultiGzDecoder;
@@ -30,8 +31,8 @@ use super::problem::{Problem, Problems, quoted};
 use super::{Loaded, clock};
 use crate::api::{ApiError, TaskDefinition};
 use crate::engine::{Plan, World};
-use crate::model::arena::{Arena, ClusterId, InstanceId, ProviderId, TemplateId};
-use crate::report::aws::TaskFacts;
+use crate::model::arena::{Arena, ClusterId, InstanceId, JobKindId, ProviderId, TemplateId};
+use crate::report::aws::{JobFacts, TaskFacts};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use crate::time::{SimDuration, SimTime};
@@ -55,6 +56,7 @@ pub fn resolve(
         inputs: vec![main],
         world: World::default(),
         facts: Arena::new(),
+        job_facts: Arena::new(),
         instances: Vec::new(),
         instances_known: false,
         providers: Vec::new(),
@@ -100,6 +102,7 @@ pub fn resolve(
                 .collect(),
         },
         facts: resolver.facts,
+        job_facts: resolver.job_facts,
         plan: Plan {
             seed: scenario.seed,
             horizon: start(scenario.horizon),
@@ -121,6 +124,8 @@ struct Resolver<'a> {
     world: World,
     /// What documents tell of the templates, in the order of these.
     facts: Arena<TemplateId, TaskFacts>,
+    /// What documents tell of the kinds of job, in the order of these.
+    job_facts: Arena<JobKindId, Arc<JobFacts>>,
     /// Instances of each cluster by name, for `startTask`.
     instances: Vec<HashMap<String, InstanceId>>,
     /// Whether those are all that the scenario means.

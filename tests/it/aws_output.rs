@@ -317,3 +317,182 @@ fn the_same_seed_gives_the_same_documents_and_a_run_without_removes_them() {
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("[possible values: csv, aws]"), "{told}");
 }
+
+/// An array of two children, of which the second fails twice, with a host for one job at a time; a
+/// job that depends on the array; a job that runs, and one behind it that is cancelled.
+const JOBS: &str = r#"name: documents
+startDate: 2026-01-05
+horizon: 1h
+batch:
+  computeEnvironments:
+    - computeEnvironmentName: ce
+      type: MANAGED
+      availabilityZones: [eu-west-1a]
+      bootTime: 0s
+      computeResources: {type: EC2, allocationStrategy: BEST_FIT, minvCpus: 4, maxvCpus: 4, instanceTypes: [c5.xlarge],
+        instanceRole: ecsInstanceRole, subnets: [subnet-1], securityGroupIds: [sg-1]}
+  jobQueues:
+    - {jobQueueName: q, priority: 1, computeEnvironmentOrder: [{order: 1, computeEnvironment: ce}]}
+  jobDefinitions:
+    - jobDefinitionName: d
+      type: container
+      parameters: {codec: mp4}
+      tags: {team: a}
+      containerProperties: {image: i, command: [encode, "Ref::codec"], vcpus: 4, memory: 512}
+      timeout: {attemptDurationSeconds: 60}
+workloads:
+  - name: films
+    submitJob:
+      jobName: films
+      jobQueue: q
+      jobDefinition: d
+      arrayProperties: {size: 2}
+      retryStrategy: {attempts: 2, evaluateOnExit: [{onExitCode: "1*", action: RETRY}]}
+    arrivals: {process: at, times: [0s]}
+    children:
+      - [{duration: {distribution: constant, value: 10s}}]
+      - [{duration: {distribution: constant, value: 10.5s}, exits: [{weight: 1, exitCode: 1}]}]
+  - name: after
+    submitJob: {jobName: after, jobQueue: q, jobDefinition: d, dependsOn: [{jobId: films}]}
+    arrivals: {process: at, times: [0s]}
+    container: {duration: {distribution: constant, value: 10s}}
+  - name: last
+    submitJob: {jobName: last, jobQueue: q, jobDefinition: d}
+    arrivals: {process: at, times: [20m]}
+    container: {duration: {distribution: constant, value: 59s}}
+  - name: dropped
+    submitJob: {jobName: dropped, jobQueue: q, jobDefinition: d}
+    arrivals: {process: at, times: [20m]}
+    container: {duration: {distribution: constant, value: 59s}}
+actions:
+  - {at: 1205s, cancelJob: {job: dropped, reason: enough}}
+"#;
+
+/// Two workloads at 0 s: job-1 with its children, then job-2, and the others at 20 min.
+#[test]
+fn jobs_of_a_run_are_told_as_describe_jobs_tells_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("documents.yaml"), JOBS).expect("written");
+    run(folder.path(), "out", &["--format", "aws"]);
+    let out = folder.path().join("out");
+    let text = fs::read_to_string(out.join("describe-jobs.json")).expect("a document");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document.as_object().map(serde_json::Map::len), Some(1));
+    let jobs = document["jobs"].as_array().expect("jobs");
+    let job = |name: &str, index: Option<u64>| {
+        let is_it = |job: &&Value| {
+            job["jobName"] == name && job["arrayProperties"]["index"].as_u64() == index
+        };
+        jobs.iter().find(is_it).unwrap_or_else(|| panic!("{name}"))
+    };
+    assert_eq!(jobs.len(), 6);
+    let start = 1_767_571_200_000_u64;
+    let arn = "arn:aws:batch:eu-west-1:123456789012";
+
+    let parent = job("films", None);
+    let id = parent["jobId"].as_str().expect("an id");
+    assert_eq!(parent["status"], "FAILED");
+    assert_eq!(parent["statusReason"], "Array Child Job failed");
+    assert_eq!(parent["jobArn"], format!("{arn}:job/{id}"));
+    assert_eq!(parent["jobQueue"], format!("{arn}:job-queue/q"));
+    assert_eq!(parent["jobDefinition"], format!("{arn}:job-definition/d:1"));
+    assert_eq!(
+        (&parent["attempts"], &parent["startedAt"]),
+        (&json!([]), &json!(0))
+    );
+    assert_eq!(
+        parent["arrayProperties"],
+        json!({"statusSummary": {"SUBMITTED": 0, "PENDING": 0, "RUNNABLE": 0, "STARTING": 0,
+               "RUNNING": 0, "SUCCEEDED": 1, "FAILED": 1},
+               "statusSummaryLastUpdatedAt": start + 31_000, "size": 2})
+    );
+    assert_eq!(
+        parent["retryStrategy"],
+        json!({"attempts": 2, "evaluateOnExit": [{"onExitCode": "1*", "action": "retry"}]})
+    );
+
+    // The children take turns: 0 to 10 s, then two attempts of 10.5 s.
+    let child = job("films", Some(1));
+    assert_eq!(child["jobId"], format!("{id}:1"));
+    assert_eq!(
+        (&child["isCancelled"], &child["dependsOn"]),
+        (&json!(false), &json!([]))
+    );
+    let attempts = child["attempts"].as_array().expect("attempts");
+    let times: Vec<(u64, u64)> = attempts
+        .iter()
+        .map(|attempt| {
+            let at = |key: &str| attempt[key].as_u64().expect(key) - start;
+            (at("startedAt"), at("stoppedAt"))
+        })
+        .collect();
+    assert_eq!(times, [(10_000, 20_500), (20_500, 31_000)]);
+    assert_eq!(child["startedAt"], start + 20_500);
+    assert_eq!(child["stoppedAt"], start + 31_000);
+    let tasks = list(&out, DOCUMENTS[0], "tasks");
+    let container = &attempts[1]["container"];
+    let of_attempt = |task: &&Value| task["taskArn"] == container["taskArn"];
+    let task = tasks
+        .iter()
+        .find(of_attempt)
+        .expect("the task of the attempt");
+    assert_eq!(
+        task["containerInstanceArn"],
+        container["containerInstanceArn"]
+    );
+    let number = container["taskArn"]
+        .as_str()
+        .and_then(|arn| arn.rsplit('/').next());
+    let log = format!("d/default/{}", number.expect("a task"));
+    assert_eq!(
+        json!([
+            container["exitCode"],
+            container["logStreamName"],
+            container.get("reason")
+        ]),
+        json!([1, log, null])
+    );
+    assert_eq!(
+        child["container"],
+        json!({"image": "i", "command": ["encode", "mp4"],
+               "resourceRequirements": [{"type": "VCPU", "value": "4"}, {"type": "MEMORY", "value": "512"}],
+               "containerInstanceArn": container["containerInstanceArn"], "exitCode": 1,
+               "logStreamName": log, "taskArn": container["taskArn"], "networkInterfaces": []})
+    );
+
+    let after = job("after", None);
+    assert_eq!(after["statusReason"], "Dependent Job failed");
+    assert_eq!(after["dependsOn"], json!([{"jobId": id}]));
+    assert_eq!(after["stoppedAt"], start + 31_000);
+    assert_eq!(after["container"].get("taskArn"), None);
+    assert_eq!(after["timeout"], json!({"attemptDurationSeconds": 60}));
+    assert_eq!(
+        (&after["tags"], &after["parameters"]),
+        (&json!({"team": "a"}), &json!({"codec": "mp4"}))
+    );
+    assert_eq!(
+        after["retryStrategy"],
+        json!({"attempts": 1, "evaluateOnExit": []})
+    );
+
+    let last = job("last", None);
+    assert_eq!(
+        (&last["status"], &last["container"]["exitCode"]),
+        (&json!("SUCCEEDED"), &json!(0))
+    );
+    let dropped = job("dropped", None);
+    assert_eq!(
+        json!([
+            dropped["status"],
+            dropped["statusReason"],
+            dropped["isCancelled"],
+            dropped["isTerminated"]
+        ]),
+        json!(["FAILED", "enough", true, false])
+    );
+    assert_eq!(dropped["stoppedAt"], start + 1_205_000);
+
+    // Tables alone leave no document behind that says something else.
+    run(folder.path(), "out", &[]);
+    assert!(!out.join("describe-jobs.json").exists());
+}

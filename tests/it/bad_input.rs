@@ -1,7 +1,7 @@
 //! Bad input: what the user is told, to the letter.
 //!
-//! The text files beside this one hold the cases. A case is written as a patch of `base.yaml`,
-//! which is sound:
+//! The text files beside this one hold the cases. A case is written as a patch of `base.yaml` (those
+//! of AWS Batch: of `batch.yaml`), which is sound:
 //!
 //! ```text
 //! ## what is wrong
@@ -37,20 +37,25 @@ use tempfile::TempDir;
 
 const BASE: &str = include_str!("bad_input/base.yaml");
 
+/// The same for AWS Batch.
+const BATCH: &str = include_str!("bad_input/batch.yaml");
+
 /// A sound scenario with one of each key that has to do with capacity, services and actions.
 const EVERYTHING: &str = include_str!("bad_input/everything.yaml");
 
 /// A case of a file: what is wrong, and the lines that make it so.
 struct Case<'a> {
+    base: &'static str,
     input: Vec<&'a str>,
 }
 
 impl<'a> Case<'a> {
-    fn parse(text: &'a str) -> Self {
+    fn parse(base: &'static str, text: &'a str) -> Self {
         let mut lines = text.lines();
         let title = lines.next().expect("a case has a title");
         let input = lines.filter(|line| line.starts_with(['-', '+', '>', '|']));
         Case {
+            base,
             input: [title].into_iter().chain(input).collect(),
         }
     }
@@ -65,7 +70,7 @@ impl<'a> Case<'a> {
         if self.lines("-").next().is_none() {
             return self.lines("+").map(|line| format!("{line}\n")).collect();
         }
-        let mut text = BASE.to_owned();
+        let mut text = self.base.to_owned();
         let mut changes = self.input.iter().peekable();
         while changes.peek().is_some() {
             let mut take = |sign: &str| {
@@ -146,11 +151,16 @@ fn path_of(file: &str) -> PathBuf {
 
 /// Compares what the cases of a file are told with what the file says.
 fn check(file: &str) {
+    check_from(BASE, file);
+}
+
+/// The same for cases that are patches of another scenario.
+fn check_from(base: &'static str, file: &str) {
     let path = path_of(file);
     let text = fs::read_to_string(&path).expect("the file of cases is there");
     let mut parts = text.split("\n## ");
     let mut told = parts.next().expect("a preface").to_owned();
-    for case in parts.map(Case::parse) {
+    for case in parts.map(|text| Case::parse(base, text)) {
         let input = case.input.join("\n");
         told.push_str(&format!("\n## {input}\n{}\n", case.tell()));
     }
@@ -171,7 +181,7 @@ fn compare(path: &Path, text: &str, today: &str) {
 
 #[test]
 fn the_base_is_sound() {
-    for text in [BASE, EVERYTHING] {
+    for text in [BASE, BATCH, EVERYTHING] {
         assert!(scenario::load_text("base.yaml", text, Path::new("")).is_ok());
     }
 }
@@ -214,6 +224,11 @@ fn services() {
 #[test]
 fn actions() {
     check("actions.txt");
+}
+
+#[test]
+fn batch() {
+    check_from(BATCH, "batch.txt");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::consumable::ConsumableResourceProperties;
 use super::container::{ContainerProperties, EcsProperties};
 use super::node::NodeProperties;
-use super::retry::{JobTimeout, RetryStrategy, checked_retry};
+use super::retry::{JobTimeout, RetryStrategy};
 use super::{SCHEDULING_PRIORITY, check_name, check_tags, in_range, within};
 use crate::api::error::{ApiError, Checked};
 
@@ -137,7 +137,7 @@ impl JobDefinition {
         )?;
         self.check_family()?;
         if let Some(retry) = &self.retry_strategy {
-            checked_retry(retry).map_err(within("retryStrategy"))?;
+            retry.rules().map_err(within("retryStrategy"))?;
         }
         if let Some(timeout) = self.timeout {
             timeout.check().map_err(within("timeout"))?;

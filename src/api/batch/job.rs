@@ -8,10 +8,10 @@ use super::definition::{JobDefinition, PlatformCapability};
 use super::node::Assigned;
 use super::overrides::{missing, replace};
 use super::request::Request;
-use super::retry::RetryStrategy;
 use super::submit::SubmitJob;
 use super::within;
 use crate::api::error::ApiError;
+use crate::batch::retry::RetryStrategy;
 
 /// Most characters of container overrides as compact JSON: a job with more is taken and then fails.
 const MAX_OVERRIDES: usize = 8192;
@@ -28,7 +28,7 @@ pub struct Job {
     pub platforms: Vec<PlatformCapability>,
     /// The instance type that all nodes must have, where one is named.
     pub instance_type: Option<String>,
-    /// Retries; `attempts` is there, and 1 where none were asked for.
+    /// Retries; one attempt where none were asked for.
     pub retry: RetryStrategy,
     /// Seconds that an attempt may run, at least 60.
     pub timeout_seconds: Option<u32>,
@@ -91,15 +91,15 @@ impl JobDefinition {
         }
         let seconds = merged.timeout.and_then(|timeout| timeout.seconds());
         let priority = merged.scheduling_priority.unwrap_or(0);
+        let retry = merged.retry_strategy.as_ref();
+        let retry = retry.map(|retry| retry.rules().map_err(within("retryStrategy")));
+        let retry = retry.transpose()?.unwrap_or_default();
         let fails_with = submit.late_failure(propagate_tags, tags.len());
         Ok(Job {
             nodes: work.nodes,
             platforms: merged.platforms().to_vec(),
             instance_type: work.instance_type,
-            retry: merged.retry_strategy.clone().unwrap_or(RetryStrategy {
-                attempts: Some(1),
-                evaluate_on_exit: None,
-            }),
+            retry,
             timeout_seconds: seconds,
             scheduling_priority: u32::try_from(priority).unwrap_or(0),
             share_identifier: submit.share_identifier.clone(),

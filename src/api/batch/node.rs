@@ -11,14 +11,9 @@ use super::container::{ContainerProperties, EcsProperties};
 use super::definition::{PlatformCapability, eks_is_not_simulated};
 use super::overrides::{NodeOverrides, NodePropertyOverride};
 use super::request::Request;
-use super::{in_range, within};
+use super::{refused, within};
 use crate::api::error::{ApiError, Checked};
-
-/// Most nodes of a job. Source: AWS Batch user guide, node groups of multi-node parallel jobs.
-const MAX_NODES: i64 = 1000;
-
-/// Most ranges of nodes. Source: AWS Batch user guide, node groups of multi-node parallel jobs.
-const MAX_RANGES: usize = 5;
+use crate::batch::nodes::{self, NodeRange};
 
 /// The nodes of a multi-node parallel job.
 ///
@@ -81,8 +76,7 @@ impl NodeProperties {
 
     /// The nodes after overrides, checked.
     pub(super) fn nodes(&self, overrides: Option<&NodeOverrides>) -> Result<Assigned, ApiError> {
-        let num_nodes = self.checked_num_nodes(overrides)?;
-        let (range_of_node, main_node) = self.range_of_each_node(num_nodes)?;
+        let (main_node, range_of_node) = self.range_of_each_node(overrides)?;
         for (index, range) in self.node_range_properties.iter().enumerate() {
             range.request().map_err(at_range(index))?;
         }
@@ -91,7 +85,10 @@ impl NodeProperties {
         let changes = overrides
             .and_then(|overrides| overrides.node_property_overrides.as_deref())
             .unwrap_or_default();
-        let change_of_node = change_of_each_node(num_nodes, changes)?;
+        let targets = changes.iter().map(|change| change.target_nodes.as_str());
+        let change_of_node = node_ranges(targets)
+            .and_then(|ranges| nodes::narrowest(range_of_node.len() as u32, &ranges))
+            .map_err(refused("nodeOverrides.nodePropertyOverrides"))?;
 
         let mut known = BTreeMap::new();
         let mut kinds = Vec::new();
@@ -136,56 +133,26 @@ impl NodeProperties {
         Ok(NodeKind { range, request })
     }
 
-    fn checked_num_nodes(&self, overrides: Option<&NodeOverrides>) -> Result<u32, ApiError> {
-        let field = "nodeProperties.numNodes";
-        in_range(field, Some(self.num_nodes), 1..=MAX_NODES)?;
-        let count = self.node_range_properties.len();
-        if !(1..=MAX_RANGES).contains(&count) {
-            let message = format!("{count} node ranges; there may be 1 to {MAX_RANGES}.");
-            let field = "nodeProperties.nodeRangeProperties";
-            return Err(ApiError::client(field, message));
-        }
-        let Some(wanted) = overrides.and_then(|overrides| overrides.num_nodes) else {
-            return Ok(self.num_nodes as u32);
-        };
-        let field = "nodeOverrides.numNodes";
-        in_range(field, Some(wanted), 1..=MAX_NODES)?;
-        let num_nodes = wanted as u32;
-        let targets = self.targets();
-        check_num_nodes_override(self.main_node, &targets, num_nodes)
-            .map_err(|message| ApiError::client(field, message))?;
-        Ok(num_nodes)
-    }
-
-    fn targets(&self) -> Vec<&str> {
-        self.node_range_properties
-            .iter()
-            .map(|range| range.target_nodes.as_str())
-            .collect()
-    }
-
-    /// The range of each node, and the main node.
-    fn range_of_each_node(&self, num_nodes: u32) -> Result<(Vec<usize>, u32), ApiError> {
-        let main_node = u32::try_from(self.main_node)
-            .ok()
-            .filter(|&main_node| main_node < num_nodes)
-            .ok_or_else(|| {
-                let message = format!(
-                    "mainNode is {}; it may be 0 to {}.",
-                    self.main_node,
-                    num_nodes - 1
-                );
-                ApiError::client("nodeProperties.mainNode", message)
-            })?;
+    /// The main node, and the range of each node.
+    fn range_of_each_node(
+        &self,
+        overrides: Option<&NodeOverrides>,
+    ) -> Result<(u32, Vec<usize>), ApiError> {
+        let mut num_nodes =
+            nodes::check_num_nodes(self.num_nodes).map_err(refused("nodeProperties.numNodes"))?;
+        let ranges = self.node_range_properties.iter();
         let field = "nodeProperties.nodeRangeProperties";
-        let ranges = narrowest_ranges(num_nodes, &self.targets())
-            .map_err(|message| ApiError::client(field, message))?;
-        let covered = ranges.iter().copied().collect::<Option<Vec<usize>>>();
-        let ranges = covered.ok_or_else(|| {
-            let message = "The node ranges do not have every node.";
-            ApiError::client(field, message)
-        })?;
-        Ok((ranges, main_node))
+        let ranges =
+            node_ranges(ranges.map(|range| range.target_nodes.as_str())).map_err(refused(field))?;
+        if let Some(wanted) = overrides.and_then(|overrides| overrides.num_nodes) {
+            let refused = refused("nodeOverrides.numNodes");
+            num_nodes = nodes::check_num_nodes(wanted).map_err(&refused)?;
+            nodes::check_override(self.main_node, &ranges, num_nodes).map_err(&refused)?;
+        }
+        let main_node = nodes::check_main_node(self.main_node, num_nodes)
+            .map_err(refused("nodeProperties.mainNode"))?;
+        let of_node = nodes::assign(num_nodes, &ranges).map_err(refused(field))?;
+        Ok((main_node, of_node))
     }
 }
 
@@ -255,100 +222,6 @@ fn at_range(index: usize) -> impl Fn(ApiError) -> ApiError {
     move |error| error.within(&format!("nodeProperties.nodeRangeProperties[{index}]"))
 }
 
-/// The override of each node, if any.
-fn change_of_each_node(
-    num_nodes: u32,
-    changes: &[NodePropertyOverride],
-) -> Result<Vec<Option<usize>>, ApiError> {
-    let targets: Vec<&str> = changes
-        .iter()
-        .map(|change| change.target_nodes.as_str())
-        .collect();
-    let field = "nodeOverrides.nodePropertyOverrides";
-    narrowest_ranges(num_nodes, &targets).map_err(|message| ApiError::client(field, message))
-}
-
-/// For each node the index of the narrowest of the ranges that have it.
-///
-/// A range out of bounds, the same range twice and ranges that cross are refused [B-24].
-fn narrowest_ranges(num_nodes: u32, targets: &[&str]) -> Result<Vec<Option<usize>>, String> {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for target in targets {
-        let (first, last) = bounds(target)?;
-        let last = last.unwrap_or(num_nodes - 1);
-        if first > last || last >= num_nodes {
-            return Err(format!(
-                "targetNodes '{target}' is not within nodes 0 to {}.",
-                num_nodes - 1
-            ));
-        }
-        for &(other_first, other_last) in &ranges {
-            let apart = last < other_first || other_last < first;
-            let inside = other_first <= first && last <= other_last;
-            let around = first <= other_first && other_last <= last;
-            if inside && around || !(apart || inside || around) {
-                return Err(format!("targetNodes '{target}' crosses another range."));
-            }
-        }
-        ranges.push((first, last));
-    }
-    let narrowest = |node: u32| {
-        let covering = ranges
-            .iter()
-            .enumerate()
-            .filter(|(_, (first, last))| (*first..=*last).contains(&node));
-        covering
-            .min_by_key(|(_, (first, last))| last - first)
-            .map(|(index, _)| index)
-    };
-    Ok((0..num_nodes).map(narrowest).collect())
-}
-
-/// That some range is open at its upper end, begins below the new number of nodes, and that the
-/// main node does too. Source: AWS Batch API reference, NodeOverrides, `numNodes`.
-fn check_num_nodes_override(
-    main_node: i64,
-    targets: &[&str],
-    num_nodes: u32,
-) -> Result<(), String> {
-    let mut open = false;
-    for target in targets {
-        let (first, last) = bounds(target)?;
-        if last.is_some() {
-            continue;
-        }
-        if first >= num_nodes {
-            return Err(format!(
-                "targetNodes '{target}' begins at {first}, which is not below {num_nodes}."
-            ));
-        }
-        open = true;
-    }
-    if !open {
-        return Err("numNodes can be overridden only if a node range has no upper end.".to_owned());
-    }
-    if main_node >= i64::from(num_nodes) {
-        return Err(format!(
-            "mainNode is {main_node}, which is not below {num_nodes}."
-        ));
-    }
-    Ok(())
-}
-
-/// First and last node of `a:b`, where a missing `a` is 0 and a missing `b` is open; `n` is `n:n` [B-24].
-fn bounds(target: &str) -> Result<(u32, Option<u32>), String> {
-    let number = |text: &str| {
-        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        plain
-            .then(|| text.parse::<u32>().ok())
-            .flatten()
-            .ok_or_else(|| format!("targetNodes '{target}' is invalid; write it like '0:3'."))
-    };
-    let Some((first, last)) = target.split_once(':') else {
-        let node = number(target)?;
-        return Ok((node, Some(node)));
-    };
-    let first = if first.is_empty() { 0 } else { number(first)? };
-    let last = (!last.is_empty()).then(|| number(last)).transpose()?;
-    Ok((first, last))
+fn node_ranges<'a>(targets: impl Iterator<Item = &'a str>) -> Result<Vec<NodeRange>, String> {
+    targets.map(NodeRange::parse).collect()
 }

@@ -3,18 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::in_range;
+use super::{in_range, refused, within};
 use crate::api::error::{ApiError, Checked};
-
-/// Attempts of a job. Source: AWS Batch API reference, RetryStrategy.
-const ATTEMPTS: std::ops::RangeInclusive<i64> = 1..=10;
-
-/// Most entries: the newest of two published numbers [B-11]. Source: AWS Batch user guide, "Automated
-/// job retries".
-const MAX_ENTRIES: usize = 6;
-
-/// Most characters of a pattern. Source: AWS Batch API reference, EvaluateOnExit.
-const MAX_PATTERN: usize = 512;
+use crate::batch::retry::{self, ExitCondition, Pattern, PatternError, StrategyError};
 
 /// Least seconds of an attempt. Source: AWS Batch API reference, JobTimeout.
 const MIN_TIMEOUT: i64 = 60;
@@ -61,73 +52,51 @@ pub struct JobTimeout {
     pub attempt_duration_seconds: Option<i64>,
 }
 
-/// The rules on a retry strategy.
-pub(super) fn checked_retry(strategy: &RetryStrategy) -> Checked {
-    if strategy.attempts.is_none() {
-        let message = "RetryAttempts must be provided with retry strategy";
-        return Err(ApiError::client("attempts", message));
+impl RetryStrategy {
+    /// The rules that decide about an attempt that ended.
+    ///
+    /// # Errors
+    /// ClientException for the first rule on retry strategies that is broken.
+    pub fn rules(&self) -> Result<retry::RetryStrategy, ApiError> {
+        let place = |index: usize| format!("evaluateOnExit[{index}]");
+        let entries = self.evaluate_on_exit.iter().flatten().enumerate();
+        let conditions = entries
+            .map(|(index, entry)| entry.condition().map_err(within(&place(index))))
+            .collect::<Result<Vec<_>, _>>()?;
+        retry::RetryStrategy::new(self.attempts, conditions).map_err(|error| {
+            let field = match error {
+                StrategyError::Attempts(_) => "attempts".to_owned(),
+                StrategyError::Conditions(_) => "evaluateOnExit".to_owned(),
+                StrategyError::NoPattern(index) => place(index),
+            };
+            ApiError::client(field, error.to_string())
+        })
     }
-    in_range("attempts", strategy.attempts, ATTEMPTS)?;
-    let entries = strategy.evaluate_on_exit.as_deref().unwrap_or_default();
-    if entries.len() > MAX_ENTRIES {
-        let message = format!(
-            "{} entries; at most {MAX_ENTRIES} are allowed.",
-            entries.len()
-        );
-        return Err(ApiError::client("evaluateOnExit", message));
-    }
-    for (index, entry) in entries.iter().enumerate() {
-        entry
-            .check()
-            .map_err(|error| error.within(&format!("evaluateOnExit[{index}]")))?;
-    }
-    Ok(())
 }
 
 impl EvaluateOnExit {
-    fn check(&self) -> Checked {
-        let patterns = [
-            ("onStatusReason", &self.on_status_reason),
-            ("onReason", &self.on_reason),
-            ("onExitCode", &self.on_exit_code),
-        ];
-        if patterns.iter().all(|(_, pattern)| pattern.is_none()) {
-            let message = "At least one of onStatusReason, onReason and onExitCode is needed.";
-            return Err(ApiError::client("", message));
-        }
-        for (field, pattern) in patterns {
-            if let Some(pattern) = pattern {
-                check_pattern(field, pattern)?;
-            }
-        }
-        if ["RETRY", "EXIT"]
-            .iter()
-            .any(|action| action.eq_ignore_ascii_case(&self.action))
-        {
-            return Ok(());
-        }
-        let message = format!("action is '{}'; it may be RETRY or EXIT.", self.action);
-        Err(ApiError::client("action", message))
+    fn condition(&self) -> Result<ExitCondition, ApiError> {
+        let action = self.action.parse();
+        Ok(ExitCondition {
+            on_status_reason: pattern(
+                "onStatusReason",
+                &self.on_status_reason,
+                Pattern::of_reason,
+            )?,
+            on_reason: pattern("onReason", &self.on_reason, Pattern::of_reason)?,
+            on_exit_code: pattern("onExitCode", &self.on_exit_code, Pattern::of_exit_code)?,
+            action: action.map_err(refused("action"))?,
+        })
     }
 }
 
-/// Source: AWS Batch API reference, EvaluateOnExit; that a pattern is not empty: [B-10].
-fn check_pattern(field: &str, pattern: &str) -> Checked {
-    let length = pattern.chars().count();
-    if !(1..=MAX_PATTERN).contains(&length) {
-        let message = format!("{field} has {length} characters; it may have 1 to {MAX_PATTERN}.");
-        return Err(ApiError::client(field, message));
-    }
-    let allowed = |letter: char| {
-        let text = letter.is_ascii_alphabetic() || ".: \t".contains(letter);
-        letter.is_ascii_digit() || text && field != "onExitCode"
-    };
-    let literal = pattern.strip_suffix('*').unwrap_or(pattern);
-    if literal.chars().all(allowed) {
-        return Ok(());
-    }
-    let message = "Evaluate on exit condition contains restricted characters";
-    Err(ApiError::client(field, message))
+fn pattern(
+    field: &str,
+    text: &Option<String>,
+    parse: fn(&str) -> Result<Pattern, PatternError>,
+) -> Result<Option<Pattern>, ApiError> {
+    let parsed = text.as_deref().map(parse).transpose();
+    parsed.map_err(|error| ApiError::client(field, error.to_string()))
 }
 
 impl JobTimeout {

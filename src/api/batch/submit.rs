@@ -10,7 +10,7 @@ use super::consumable::ConsumableResourceProperties;
 use super::definition::{JobDefinition, PlatformCapability, eks_is_not_simulated};
 use super::overrides::{ContainerOverrides, EcsPropertiesOverride, NodeOverrides};
 use super::policy::check_share_identifier;
-use super::retry::{JobTimeout, RetryStrategy, checked_retry};
+use super::retry::{JobTimeout, RetryStrategy};
 use super::{MAX_NAME, SCHEDULING_PRIORITY, check_tags, in_range, within};
 use crate::api::error::{ApiError, Checked};
 
@@ -253,7 +253,7 @@ impl SubmitJob {
     /// What takes the place of something in the definition, so that an error names the submission.
     fn check_replacements(&self) -> Checked {
         if let Some(retry) = &self.retry_strategy {
-            checked_retry(retry).map_err(within("retryStrategy"))?;
+            retry.rules().map_err(within("retryStrategy"))?;
         }
         if let Some(timeout) = self.timeout {
             timeout.check().map_err(within("timeout"))?;

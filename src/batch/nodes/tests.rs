@@ -126,7 +126,7 @@ fn batch_g67_another_number_of_nodes() {
         3,
         &["0:"],
         3,
-        Err("mainNode is 3; it must be less than numNodes, 3."),
+        Err("mainNode is 3; it must be 0 or more and less than numNodes, 3."),
     );
     check(2, &["0:"], 3, Ok(()));
     // The ranges are held to the new number as they were to the old one.
@@ -147,10 +147,11 @@ fn batch_g67_another_number_of_nodes() {
 
 #[test]
 fn batch_g66_the_main_node_is_one_of_the_nodes() {
-    let refusal = "mainNode is 3; it must be less than numNodes, 3.".to_owned();
+    let refusal = "mainNode is 3; it must be 0 or more and less than numNodes, 3.".to_owned();
     assert_eq!(check_main_node(3, 3), Err(refusal));
-    assert_eq!(check_main_node(2, 3), Ok(()));
-    assert_eq!(check_main_node(0, 1), Ok(()));
+    assert_eq!(check_main_node(2, 3), Ok(2));
+    assert_eq!(check_main_node(0, 1), Ok(0));
+    assert!(check_main_node(-1, 1).is_err());
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn condition(text: &str) -> Result<ExitCondition, String> {
 }
 
 fn strategy(attempts: Option<i64>, entries: &str) -> Result<RetryStrategy, String> {
-    RetryStrategy::new(attempts, conditions(entries)?)
+    RetryStrategy::new(attempts, conditions(entries)?).map_err(|error| error.to_string())
 }
 
 fn ended<'a>(

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{List, Names, TaskFacts, instance, task};
+use super::job::Jobs;
+use super::{JobFacts, List, Names, TaskFacts, instance, task};
 use crate::engine::task::{Task, TaskState};
 use crate::engine::{Occurrence, Outcome, World};
-use crate::model::arena::{Arena, ClusterId, InstanceId, TemplateId};
+use crate::model::arena::{Arena, ClusterId, InstanceId, JobKindId, TemplateId};
 use crate::model::resources::HostPort;
 use crate::report::Clock;
 
@@ -18,6 +20,7 @@ use crate::report::Clock;
 pub struct Documents<W: Write> {
     tasks: List<W>,
     instances: W,
+    jobs: Option<(W, Arena<JobKindId, Arc<JobFacts>>)>,
     scope: Scope,
     /// Of each task that was placed and has not stopped, by number.
     live: FxHashMap<u64, Told>,
@@ -71,6 +74,7 @@ impl<W: Write> Documents<W> {
         Ok(Documents {
             tasks: List::new(tasks, "tasks")?,
             instances,
+            jobs: None,
             scope: Scope {
                 names: Names::of_zone(any_zone(world)),
                 clock,
@@ -79,6 +83,13 @@ impl<W: Write> Documents<W> {
             live: FxHashMap::default(),
             hosts: FxHashMap::default(),
         })
+    }
+
+    /// Has `describe-jobs.json` written as well: all jobs in the order of their creation.
+    #[must_use]
+    pub fn with_jobs(mut self, jobs: W, facts: Arena<JobKindId, Arc<JobFacts>>) -> Self {
+        self.jobs = Some((jobs, facts));
+        self
     }
 
     /// Notes what happened; writes a task that has stopped.
@@ -119,7 +130,7 @@ impl<W: Write> Documents<W> {
         Ok(())
     }
 
-    /// Writes the tasks that have not stopped, and the instances; ends both files.
+    /// Writes the tasks that have not stopped, the instances and the jobs; ends the files.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -155,7 +166,16 @@ impl<W: Write> Documents<W> {
                 ))?;
             }
         }
-        list.end()
+        list.end()?;
+        let Some((file, facts)) = self.jobs else {
+            return Ok(());
+        };
+        let jobs = Jobs::new(outcome, &self.scope, &facts);
+        let mut list = List::new(file, "jobs")?;
+        for (id, job) in outcome.jobs.iter() {
+            list.push(&jobs.document(id, job))?;
+        }
+        list.end_without_failures()
     }
 
     fn told(&mut self, task: &Task) {
@@ -272,9 +292,13 @@ fn any_zone(world: &World) -> Option<&str> {
     let mut standing = descriptions.flat_map(|cluster| cluster.descriptions().items());
     let groups = world.providers.items().iter();
     let mut groups = groups.filter_map(|provider| provider.group());
+    let mut environments = world.batch.environments.items().iter();
     standing
         .find_map(|description| description.zone())
         .or_else(|| groups.find_map(|group| group.zones.first().map(String::as_str)))
+        .or_else(|| {
+            environments.find_map(|environment| environment.zones.first().map(String::as_str))
+        })
         .or_else(|| world.zones.first().map(String::as_str))
 }
 

@@ -1,8 +1,11 @@
 //! What documents tell of a task beside what the engine goes by: its containers as they were asked
 //! for, and the overrides of its call.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
+use crate::api::batch::{JobDefinition, PlatformCapability};
 use crate::api::{
     self, ContainerDefinition, ContainerOverride, GpuDemand, NetworkMode, PortMapping,
     TaskDefinition, TaskOverride,
@@ -50,6 +53,52 @@ pub struct PortFacts {
     pub protocol: Protocol,
     /// Port of the host; absent: one that is picked when the container starts.
     pub host: Option<u16>,
+}
+
+/// What there is to tell of a job of AWS Batch, the same for all jobs of one kind.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobFacts {
+    /// The container as defined, but for the resources that it asks for.
+    pub container: Map<String, Value>,
+    /// The containers, where there are several.
+    pub ecs_properties: Option<Value>,
+    /// Parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether its tasks take the tags.
+    pub propagate_tags: bool,
+    /// On what it can run, where the definition says so.
+    pub platform_capabilities: Vec<PlatformCapability>,
+}
+
+impl JobFacts {
+    /// Of a definition to which the overrides of a submission have been applied, and the command of
+    /// its container with parameters put in.
+    pub fn new(definition: &JobDefinition, command: &[String]) -> Self {
+        let container = definition.container_properties.as_ref();
+        let container = container.map(|part| api::without_nulls(json!(part)));
+        let mut container = match container {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        // Resources are told in the form that AWS recommends, however the definition names them.
+        for old in ["vcpus", "memory"] {
+            container.remove(old);
+        }
+        container.insert("command".to_owned(), json!(command));
+        JobFacts {
+            container,
+            ecs_properties: definition
+                .ecs_properties
+                .as_ref()
+                .map(|part| api::without_nulls(json!(part))),
+            parameters: definition.parameters.clone().unwrap_or_default(),
+            tags: definition.tags.clone().unwrap_or_default(),
+            propagate_tags: definition.propagate_tags.unwrap_or(false),
+            platform_capabilities: definition.platform_capabilities.clone().unwrap_or_default(),
+        }
+    }
 }
 
 impl TaskFacts {

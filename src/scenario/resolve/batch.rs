@@ -1,6 +1,7 @@
 //! AWS Batch: environments with their clusters, queues, and what workloads submit.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Resolver, micro_dollars};
 use crate::api::batch::{
@@ -11,7 +12,6 @@ use crate::api::{ApiError, GpuDemand, Switch};
 use crate::batch::allocation::{self, AllocationStrategy, InstanceTypesError, Need, Offer};
 use crate::batch::blocked::JobStateTimeLimitAction;
 use crate::batch::fair_share::{FairSharePolicy, ShareAttributes};
-use crate::batch::retry::{Action, ExitCondition, Pattern, RetryStrategy};
 use crate::batch::{
     Capacity, ComputeEnvironment, Consumable, Dependency, JobKind, JobQueue, Shortage,
 };
@@ -22,7 +22,7 @@ use crate::model::arena::{
 use crate::model::instance::{Description, Purchase};
 use crate::model::request::{Launch, LaunchOn, Pool, Rules, StrategyRule, Template};
 use crate::model::resources::{Demand, Resources};
-use crate::report::aws::{ContainerFacts, TaskFacts};
+use crate::report::aws::{ContainerFacts, JobFacts, TaskFacts};
 use crate::rng::Chance;
 use crate::scenario::file;
 use crate::scenario::problem::{key_path, quoted};
@@ -525,7 +525,7 @@ impl<'a> Resolver<'a> {
             },
             nodes,
             behaviours,
-            retry: retry(&job.retry),
+            retry: job.retry,
             timeout: job
                 .timeout_seconds
                 .map(|it| SimDuration::from_secs(it.into())),
@@ -535,6 +535,9 @@ impl<'a> Resolver<'a> {
             depends_on: self.dependencies(&place, submit),
             consumables,
         };
+        let merged = submit.applied_to(definition).ok()?;
+        self.job_facts
+            .push(Arc::new(JobFacts::new(&merged, &job.command)));
         Some(self.world.batch.kinds.push(kind))
     }
 
@@ -546,6 +549,7 @@ impl<'a> Resolver<'a> {
         row: &RowJob,
         known: &mut KnownBatch,
     ) -> JobKindId {
+        self.job_facts.push(Arc::clone(&self.job_facts[kind]));
         let mut kind = self.world.batch.kinds[kind].clone();
         if let Some(name) = &row.name {
             kind.name.clone_from(name);
@@ -871,20 +875,4 @@ fn strategy(written: api::AllocationStrategy) -> AllocationStrategy {
             AllocationStrategy::SpotCapacityOptimizedPrioritized
         }
     }
-}
-
-/// A retry strategy that has passed the checks of the API.
-fn retry(written: &api::RetryStrategy) -> RetryStrategy {
-    let entries = written.evaluate_on_exit.iter().flatten();
-    let entries = entries.map(|entry| ExitCondition {
-        on_status_reason: pattern(&entry.on_status_reason, Pattern::of_reason),
-        on_reason: pattern(&entry.on_reason, Pattern::of_reason),
-        on_exit_code: pattern(&entry.on_exit_code, Pattern::of_exit_code),
-        action: entry.action.parse().unwrap_or(Action::Exit),
-    });
-    RetryStrategy::new(written.attempts, entries.collect()).unwrap_or_default()
-}
-
-fn pattern<E>(text: &Option<String>, parse: fn(&str) -> Result<Pattern, E>) -> Option<Pattern> {
-    parse(text.as_deref()?).ok()
 }

@@ -32,8 +32,9 @@ impl<'a> Resolver<'a> {
     pub(super) fn clusters(&mut self, catalogue: &Catalogue) {
         let batch = &self.scenario.batch;
         if self.scenario.clusters.is_empty() && batch.compute_environments.is_empty() {
-            self.problem("", "there is neither a cluster nor a compute environment")
-                .help = Some("write clusters: [{containerInstances: […]}]".to_owned());
+            let message = "there is neither a cluster nor a compute environment";
+            self.problem("clusters", message).help =
+                Some("write clusters: [{containerInstances: […]}]".to_owned());
         }
         let (mut names, mut total) = (HashSet::new(), 0);
         let mut earlier = Vec::new();
