@@ -172,6 +172,8 @@ pub struct Attempt {
     pub stopped: SimTime,
     /// How its container exited.
     pub exit: Option<Exit>,
+    /// Why its container could not start or how it ended, as a number into the world's reasons.
+    pub container_reason: Option<u32>,
     /// `statusReason`.
     pub reason: StatusReason,
     /// Number of its task, from 1.
@@ -232,6 +234,12 @@ impl Job {
     /// Whether it is the parent of an array.
     pub const fn is_parent(&self) -> bool {
         matches!(self.part, Part::Parent { .. })
+    }
+
+    /// Attempts that were placed, the one in flight included.
+    pub fn attempts_made(&self) -> usize {
+        let in_flight = matches!(self.status, JobStatus::Starting | JobStatus::Running);
+        self.attempts.len() + usize::from(in_flight)
     }
 
     /// Wait: from RUNNABLE for the first time to RUNNING for the first time.

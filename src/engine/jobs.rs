@@ -548,6 +548,10 @@ impl<R: Recorder> Engine<'_, R> {
         let template = &self.world.templates[task.template];
         let cluster = template.cluster;
         let (cause, reason) = self.why_ended(id, task, cluster, flight.ending);
+        let container_reason = match (&reason, task.stop.map(|stop| stop.reason)) {
+            (StatusReason::FailedToStart, Some(StopReason::Text(number))) => Some(number),
+            _ => task.exit.and_then(|exit| exit.reason),
+        };
         let mut attempt = Attempt {
             environment: flight.environment,
             instance: task.instance().map(|instance| (cluster, instance)),
@@ -555,6 +559,7 @@ impl<R: Recorder> Engine<'_, R> {
             started: task.times.started,
             stopped: self.now,
             exit: task.exit,
+            container_reason,
             reason: reason.clone(),
             task: task.number,
             decided_by: None,
@@ -566,14 +571,10 @@ impl<R: Recorder> Engine<'_, R> {
         let (share, cpu, queue) = (what.share.as_deref(), what.need.cpu, what.queue);
         let text = |number: u32| self.world.reasons.get(number as usize).map(String::as_str);
         let status_reason = self.world.status_reason(&reason);
-        let container_reason = match (&reason, task.stop.map(|stop| stop.reason)) {
-            (StatusReason::FailedToStart, Some(StopReason::Text(number))) => text(number),
-            _ => task.exit.and_then(|exit| exit.reason).and_then(text),
-        };
         let ending = Ending {
             cause,
             status_reason: Some(&status_reason),
-            reason: container_reason,
+            reason: container_reason.and_then(text),
             exit_code: task.exit.map(|exit| exit.code),
         };
         let needs_code = self.world.batch.choices.exit_star_needs_code;
