@@ -184,10 +184,11 @@ impl Run {
             return Ok(());
         }
         // Drawing takes longer than most runs; the pictures have nothing to do with each other.
-        let drawn: Vec<(String, Vec<u8>)> = figures::all(&loaded.name, metrics, outcome, &series)
-            .into_par_iter()
-            .flat_map_iter(|figure| figure.files())
-            .collect();
+        let drawn: Vec<(String, Vec<u8>)> =
+            figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
+                .into_par_iter()
+                .flat_map_iter(|figure| figure.files())
+                .collect();
         drawn
             .iter()
             .try_for_each(|(name, bytes)| directory.write(name, bytes))

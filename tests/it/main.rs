@@ -10,6 +10,7 @@ mod endings;
 mod golden;
 mod instructions;
 mod invariants;
+mod job_output;
 mod layers;
 mod openb;
 mod queueing;
