@@ -2,12 +2,13 @@
 //!
 //! [`Metrics`] listens to the engine and keeps integrals ([`level`]), observations ([`sample`]),
 //! stranded capacity ([`stranded`]), instances and their states ([`fleet`]) and the heat map
-//! ([`rows`]); [`Metrics::results`] sums them up, money included ([`cost`]). The README defines
+//! ([`rows`]), and jobs of AWS Batch ([`jobs`]); [`Metrics::results`] sums them up, money included ([`cost`]). The README defines
 //! every number with unit and formula. Statistics begin when the warm-up ends: levels from there on,
 //! tasks that were first requested from there on. Counts by final state are over the whole run.
 
 pub mod cost;
 pub mod fleet;
+pub mod jobs;
 pub mod level;
 pub mod results;
 pub mod rows;
@@ -24,6 +25,7 @@ use crate::model::resources::Resources;
 use crate::placement::constraint::{Reason, Refusal};
 use crate::time::SimTime;
 use fleet::{InstanceState, ProviderMetrics, States};
+use jobs::JobMetrics;
 use level::{Gauge, Integral};
 use rows::Rows;
 use stranded::Stranded;
@@ -41,6 +43,8 @@ pub struct Metrics {
     pub clusters: Arena<ClusterId, ClusterMetrics>,
     /// By capacity provider.
     pub providers: Arena<ProviderId, ProviderMetrics>,
+    /// Jobs of AWS Batch.
+    pub jobs: JobMetrics,
     /// Counts over the whole run.
     pub counts: Counts,
     since: SimTime,
@@ -591,13 +595,13 @@ impl Recorder for Metrics {
                 cluster, instance, ..
             } => self.instance_changed(now, cluster, instance, world),
             Occurrence::Scaled(scaled) => self.scaled(now, scaled, world),
+            Occurrence::Job { job, from, .. } => self.jobs.moved(now, job, from, world),
+            Occurrence::JobRefused { kind, .. } => self.jobs.refused(kind, world),
             Occurrence::Queued(_)
             | Occurrence::Moved(_)
             | Occurrence::HealthChanged(_)
             | Occurrence::Service(_)
-            | Occurrence::Job { .. }
-            | Occurrence::Attempt { .. }
-            | Occurrence::JobRefused { .. } => {}
+            | Occurrence::Attempt { .. } => {}
         }
     }
 
@@ -638,6 +642,7 @@ impl Recorder for Metrics {
         for id in self.providers.ids() {
             self.providers[id].restart(at);
         }
+        self.jobs.restart(at);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod directory;
 pub mod events;
 pub mod figures;
+pub mod jobs;
 pub mod plot;
 pub mod rows;
 pub mod table;
@@ -21,6 +22,7 @@ use crate::time::SimTime;
 use crate::units::Timestamp;
 use aws::Documents;
 use events::{EventRows, ServiceRows};
+use jobs::AttemptRows;
 use rows::{FailureRows, TaskRows};
 
 /// How moments are written: seconds from the start, or dates when the scenario names a start.
@@ -65,6 +67,8 @@ pub struct RowWriter<W: io::Write> {
     pub events: Option<EventRows<W>>,
     /// `service-events.csv`, when there is a service.
     pub service_events: Option<ServiceRows<W>>,
+    /// `attempts.csv`, when there is a job queue.
+    pub attempts: Option<AttemptRows<W>>,
     /// `describe-tasks.json` and the other documents in the form of the AWS CLI, when they are wanted.
     pub documents: Option<Documents<W>>,
     /// Told how far the run has come.
@@ -82,6 +86,7 @@ impl<W: io::Write> RowWriter<W> {
             failures,
             events,
             service_events: None,
+            attempts: None,
             documents: None,
             on_progress,
             error: None,
@@ -111,6 +116,9 @@ impl<W: io::Write> RowWriter<W> {
         self.failures.flush()?;
         if let Some(service_events) = &mut self.service_events {
             service_events.flush()?;
+        }
+        if let Some(attempts) = &mut self.attempts {
+            attempts.finish(outcome)?;
         }
         self.events.as_mut().map_or(Ok(()), EventRows::flush)
     }
@@ -144,6 +152,11 @@ impl<W: io::Write> RowWriter<W> {
             Occurrence::Service(note) => {
                 if let Some(service_events) = &mut self.service_events {
                     service_events.write(now, note, world)?;
+                }
+            }
+            Occurrence::Attempt { id, job } => {
+                if let Some(attempts) = &mut self.attempts {
+                    attempts.write(id, job, world)?;
                 }
             }
             Occurrence::Refused {

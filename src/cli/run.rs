@@ -15,6 +15,7 @@ use crate::report::aws::Documents;
 use crate::report::directory::{Directory, File};
 use crate::report::events::{EventRows, ServiceRows};
 use crate::report::figures;
+use crate::report::jobs::{self, AttemptRows, JobSeries};
 use crate::report::rows::{FailureRows, TaskRows};
 use crate::report::tables::{self, Series, SummaryFile};
 use crate::report::wording::Services;
@@ -94,6 +95,12 @@ impl Run {
             results.checks.utilization_law,
             "the utilization law does not hold: this is a defect of stowplan"
         );
+        if let Some(jobs) = &results.jobs {
+            assert!(
+                jobs.littles_law,
+                "Little's law does not hold for jobs: this is a defect of stowplan"
+            );
+        }
         rows.finish(&outcome).map_err(told)?;
         let summary = SummaryFile {
             stowplan: env!("CARGO_PKG_VERSION"),
@@ -131,6 +138,10 @@ impl Run {
         if !services.is_empty() {
             let file = directory.open("service-events.csv")?;
             rows.service_events = Some(ServiceRows::new(file, loaded.names.clone(), services)?);
+        }
+        if !loaded.plan.world.batch.queues.is_empty() {
+            let file = directory.open("attempts.csv")?;
+            rows.attempts = Some(AttemptRows::new(file, loaded.names.clock)?);
         }
         if self.format == Format::Aws {
             let documents = Documents::new(
@@ -172,15 +183,20 @@ impl Run {
                 (cluster.name.clone(), series)
             })
             .collect();
-        tables::utilization(directory.open("utilization.csv")?, &series, clock)?;
+        let of_jobs = JobSeries::new(&metrics.jobs, &outcome.world, outcome.end);
+        tables::utilization(directory.open("utilization.csv")?, &series, &of_jobs, clock)?;
+        if !outcome.world.batch.queues.is_empty() {
+            jobs::jobs(directory.open("jobs.csv")?, outcome, clock)?;
+        }
         if self.no_plots {
             return Ok(());
         }
         // Drawing takes longer than most runs; the pictures have nothing to do with each other.
-        let drawn: Vec<(String, Vec<u8>)> = figures::all(&loaded.name, metrics, outcome, &series)
-            .into_par_iter()
-            .flat_map_iter(|figure| figure.files())
-            .collect();
+        let drawn: Vec<(String, Vec<u8>)> =
+            figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
+                .into_par_iter()
+                .flat_map_iter(|figure| figure.files())
+                .collect();
         drawn
             .iter()
             .try_for_each(|(name, bytes)| directory.write(name, bytes))

@@ -266,6 +266,12 @@ impl Job {
         matches!(self.part, Part::Parent { .. })
     }
 
+    /// Attempts that were placed, the one in flight included.
+    pub fn attempts_made(&self) -> usize {
+        let in_flight = matches!(self.status, JobStatus::Starting | JobStatus::Running);
+        self.attempts.len() + usize::from(in_flight)
+    }
+
     /// Wait: from RUNNABLE for the first time to RUNNING for the first time.
     pub fn wait(&self) -> Option<SimDuration> {
         Some(self.times.first_started? - self.times.runnable?)

@@ -167,6 +167,7 @@ impl Metrics {
         self.clusters = (world.clusters.ids())
             .map(|_| ClusterMetrics::default())
             .collect();
+        self.jobs.meet(world);
         self.providers = (world.providers.ids())
             .map(|_| ProviderMetrics::default())
             .collect();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::cost::{Cost, cost};
 use super::fleet::registered_for;
+use super::jobs::JobResults;
 use super::level::{Gauge, ratio};
 use super::sample::Summary;
 use super::{ClusterMetrics, ENI, Metrics, RESOURCES};
@@ -45,6 +46,9 @@ pub struct Results {
     /// By capacity provider that has an Auto Scaling group.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub capacity_providers: Vec<ProviderResults>,
+    /// Jobs of AWS Batch; absent without job queues.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobResults>,
     /// Money; absent when nothing has a price.
     pub cost: Option<Cost>,
     /// What the engine did.
@@ -281,6 +285,7 @@ impl Metrics {
         for id in self.providers.ids() {
             self.providers[id].touch(end);
         }
+        self.jobs.touch(end);
         self.in_system.set(end, self.in_system.level());
         let checks = self.check(outcome);
         self.offer_live(outcome);
@@ -320,6 +325,7 @@ impl Metrics {
             bounded_slowdown,
             clusters,
             capacity_providers: self.provider_results(world, span),
+            jobs: self.jobs.results(outcome, self.since),
             cost: cost(self, outcome),
             engine: EngineCounts {
                 events: outcome.events,
@@ -481,7 +487,7 @@ impl Observed {
 }
 
 impl MeanPeak {
-    fn of(gauge: &Gauge, span: SimDuration) -> Self {
+    pub(super) fn of(gauge: &Gauge, span: SimDuration) -> Self {
         MeanPeak {
             mean: gauge.integral.mean(span),
             peak: gauge.integral.peak(),

@@ -1,7 +1,11 @@
 //! Which pictures are drawn of a run, and from what.
 
+mod jobs;
+
+use super::jobs::JobSeries;
 use super::plot::{
-    self, Ecdf, HeatMap, Picture, ProviderUse, Resource, ResourceHeat, ResourceUse, Utilization,
+    self, Ecdf, Gantt, HeatMap, Picture, ProviderUse, Resource, ResourceHeat, ResourceUse, Stack,
+    Utilization,
 };
 use super::tables::Series;
 use crate::engine::Outcome;
@@ -30,6 +34,8 @@ enum Input {
     Utilization(Utilization),
     HeatMap(HeatMap),
     Waits(Ecdf),
+    Jobs(Stack),
+    Attempts(Gantt),
 }
 
 impl Figure {
@@ -39,6 +45,8 @@ impl Figure {
             Input::Utilization(input) => plot::utilization(input),
             Input::HeatMap(input) => plot::heat_map(input),
             Input::Waits(input) => plot::ecdf(input),
+            Input::Jobs(input) => plot::stack(input),
+            Input::Attempts(input) => plot::gantt(input),
         };
         [
             (format!("{}.svg", self.name), picture.svg().into_bytes()),
@@ -53,6 +61,7 @@ pub fn all(
     metrics: &Metrics,
     outcome: &Outcome,
     series: &[(String, Series)],
+    of_jobs: &JobSeries,
 ) -> Vec<Figure> {
     let clusters = &outcome.world.clusters;
     let several = clusters.len() > 1;
@@ -85,6 +94,11 @@ pub fn all(
         );
         add("waits", Input::Waits(waits(&about, cluster, measured)));
     }
+    let edges = series
+        .first()
+        .map_or_else(Vec::new, |(_, series)| edges(series));
+    let since = metrics.since();
+    figures.extend(jobs::all(scenario, since, outcome, of_jobs, edges));
     figures
 }
 

@@ -1,4 +1,5 @@
-//! Pictures of a run: utilization over time, a heat map of the instances, the distribution of waits.
+//! Pictures of a run: utilization over time, a heat map of the instances, the distribution of waits;
+//! jobs by state, and the attempts of jobs on instances.
 //!
 //! Each function takes plain numbers and returns a [`Picture`], which is written as SVG or as PNG.
 //! Nothing here knows a cluster, and any numbers make a picture: what cannot be drawn (a bin out of
@@ -7,17 +8,21 @@
 mod axis;
 mod bins;
 mod ecdf;
+mod gantt;
 mod heat_map;
 mod palette;
 mod panel;
 mod picture;
+mod stack;
 mod utilization;
 
 use plotters::style::RGBColor;
 
 pub use ecdf::{Ecdf, ecdf};
+pub use gantt::{Bar, Fate, Gantt, Lane, gantt};
 pub use heat_map::{HeatMap, ResourceHeat, heat_map};
 pub use picture::{HEIGHT, Picture, WIDTH};
+pub use stack::{Stack, stack};
 pub use utilization::{ProviderUse, ResourceUse, Utilization, utilization};
 
 /// A resource of which instances have a capacity.
@@ -152,6 +157,44 @@ mod tests {
         }
     }
 
+    fn stack_of(count: usize, span: f64, jobs: f64) -> Stack {
+        let states = |names: &[&str]| {
+            let levels = || wave(count).iter().map(|share| share * jobs).collect();
+            names
+                .iter()
+                .map(|name| (name.to_string(), levels()))
+                .collect()
+        };
+        Stack {
+            title: "jobs".to_string(),
+            edges: bins(count, span),
+            live: states(&["RUNNING", "STARTING", "RUNNABLE", "PENDING", "SUBMITTED"]),
+            ended: states(&["SUCCEEDED", "FAILED"]),
+        }
+    }
+
+    /// Instances with so many attempts each, two at once, of every fate.
+    fn gantt_of(instances: usize, attempts: usize, name: &str) -> Gantt {
+        let fates = [Fate::Succeeded, Fate::Retried, Fate::Failed, Fate::InFlight];
+        let bar = |number: usize| Bar {
+            placed: number as f64,
+            started: (!number.is_multiple_of(7)).then_some(number as f64 + 0.2),
+            until: number as f64 + 1.9,
+            fate: fates[number % 4],
+        };
+        Gantt {
+            title: "attempts".to_string(),
+            end: attempts as f64 + 2.0,
+            lanes: (0..instances)
+                .map(|lane| Lane {
+                    name: format!("{name}{lane}"),
+                    present: (lane % 2 > 0).then_some((0.5, attempts as f64)),
+                    bars: (0..attempts).map(bar).collect(),
+                })
+                .collect(),
+        }
+    }
+
     const EVERY: [Resource; 4] = [
         Resource::Cpu,
         Resource::Memory,
@@ -204,6 +247,17 @@ mod tests {
                 "waits with zeros, logarithmic",
                 ecdf(9, 500, |wait| (wait * 20.0).exp_m1().max(0.5) - 0.5),
             ),
+            ("jobs", stack(&stack_of(288, 86_400.0, 40.0))),
+            ("many jobs, many bins", stack(&stack_of(20_000, 2e6, 4e6))),
+            ("huge counts", stack(&stack_of(9, 1e15, 1e300))),
+            ("no jobs", stack(&stack_of(10, 60.0, 0.0))),
+            ("no bins of jobs", stack(&Stack::default())),
+            ("50 attempts", gantt(&gantt_of(5, 10, "i-"))),
+            ("a bar each", gantt(&gantt_of(70, 10, LONG))),
+            ("50,000 attempts", gantt(&gantt_of(500, 100, LONG))),
+            ("one attempt", gantt(&gantt_of(1, 1, ""))),
+            ("no attempts", gantt(&gantt_of(9, 0, "i-"))),
+            ("no lanes", gantt(&Gantt::default())),
             ("one wait", ecdf(0, 1, |_| 90.0)),
             ("all waits 0", ecdf(2, 10, |_| 0.0)),
             ("all waits equal", ecdf(2, 10, |_| 7.0)),
@@ -302,6 +356,18 @@ mod tests {
                 "wait (s)",
             ],
         );
+        check(
+            stack(&stack_of(20, 60.0, 4.0)),
+            &["jobs ended", "RUNNABLE", "FAILED", "time (s)"],
+        );
+        check(
+            gantt(&gantt_of(3, 8, "i-")),
+            &["i-0", "i-2", "starting", "retried", "failed", "running"],
+        );
+        check(
+            gantt(&gantt_of(500, 100, "i-")),
+            &["i-0", "succeeded", "height of a row: the"],
+        );
         check(utilization(&Utilization::default()), &["no data"]);
     }
 
@@ -383,6 +449,26 @@ mod tests {
                     ecdf(&Ecdf {
                         all: numbers.clone(),
                         ..Ecdf::default()
+                    }),
+                    stack(&Stack {
+                        edges: numbers.clone(),
+                        live: vec![("live".to_string(), numbers.clone())],
+                        ended: vec![("ended".to_string(), numbers.clone())],
+                        ..Stack::default()
+                    }),
+                    gantt(&Gantt {
+                        end: first,
+                        lanes: vec![Lane {
+                            present: Some((second, first)),
+                            bars: vec![Bar {
+                                placed: first,
+                                started: Some(second),
+                                until: second + 1.0,
+                                fate: Fate::Failed,
+                            }],
+                            ..Lane::default()
+                        }],
+                        ..Gantt::default()
                     }),
                 ];
                 for picture in pictures {

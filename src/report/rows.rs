@@ -23,14 +23,14 @@ pub struct Names {
 }
 
 /// A row in the making: fields are appended, then it is written and cleared.
-struct Row {
+pub(super) struct Row {
     record: ByteRecord,
     field: Vec<u8>,
     clock: Clock,
 }
 
 impl Row {
-    fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         Row {
             record: ByteRecord::new(),
             field: Vec::new(),
@@ -38,29 +38,29 @@ impl Row {
         }
     }
 
-    fn text(&mut self, text: &str) -> &mut Self {
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
         self.record.push_field(text.as_bytes());
         self
     }
 
-    fn number(&mut self, number: impl Into<u64>) -> &mut Self {
+    pub(super) fn number(&mut self, number: impl Into<u64>) -> &mut Self {
         self.record
             .push_field(itoa::Buffer::new().format(number.into()).as_bytes());
         self
     }
 
-    fn maybe_number(&mut self, number: Option<impl Into<u64>>) -> &mut Self {
+    pub(super) fn maybe_number(&mut self, number: Option<impl Into<u64>>) -> &mut Self {
         match number {
             Some(number) => self.number(number),
             None => self.text(""),
         }
     }
 
-    fn maybe_text(&mut self, text: Option<&str>) -> &mut Self {
+    pub(super) fn maybe_text(&mut self, text: Option<&str>) -> &mut Self {
         self.text(text.unwrap_or_default())
     }
 
-    fn time(&mut self, at: Option<SimTime>) -> &mut Self {
+    pub(super) fn time(&mut self, at: Option<SimTime>) -> &mut Self {
         self.field.clear();
         if let Some(at) = at {
             self.clock.write(at, &mut self.field);
@@ -69,7 +69,7 @@ impl Row {
         self
     }
 
-    fn secs(&mut self, micros: Option<u64>) -> &mut Self {
+    pub(super) fn secs(&mut self, micros: Option<u64>) -> &mut Self {
         self.field.clear();
         if let Some(micros) = micros {
             write_secs(micros, &mut self.field);
@@ -78,7 +78,23 @@ impl Row {
         self
     }
 
-    fn write(&mut self, out: &mut Writer<impl io::Write>) -> io::Result<()> {
+    /// A number in millionths, with no more decimals than needed.
+    pub(super) fn millionths(&mut self, amount: u64) -> &mut Self {
+        self.secs(Some(amount))
+    }
+
+    /// An id made of a word and a number.
+    pub(super) fn numbered(&mut self, word: &str, number: u64) -> &mut Self {
+        self.field.clear();
+        self.field.extend_from_slice(word.as_bytes());
+        let mut buffer = itoa::Buffer::new();
+        self.field
+            .extend_from_slice(buffer.format(number).as_bytes());
+        self.record.push_field(&self.field);
+        self
+    }
+
+    pub(super) fn write(&mut self, out: &mut Writer<impl io::Write>) -> io::Result<()> {
         let result = out.write_byte_record(&self.record);
         self.record.clear();
         result.map_err(io::Error::from)
@@ -157,12 +173,8 @@ impl<W: io::Write> TaskRows<W> {
         let times = &task.times;
         let begun = times.begun.filter(|_| times.pull.is_some());
         let row = &mut self.row;
-        row.field.clear();
-        row.field.extend_from_slice(b"task-");
-        row.field
-            .extend_from_slice(itoa::Buffer::new().format(task.number).as_bytes());
-        row.record.push_field(&row.field);
-        row.text(cluster.group_name(template.group))
+        row.numbered("task-", task.number)
+            .text(cluster.group_name(template.group))
             .text(&template.task_definition)
             .text(&cluster.name)
             .text(&self.names.workloads[task.workload.index()])

@@ -4,12 +4,19 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::engine::task::StopCode;
 use crate::metrics::cost::Cost;
+use crate::metrics::jobs::{JobResults, JobStatistics};
 use crate::metrics::results::{ClusterResults, MeanPeak, PoolResults, ProviderResults, Results};
 use crate::metrics::sample::Summary;
 
 /// The results as text, without colour.
 pub fn text(results: &Results) -> String {
     let mut parts = vec![counts(results)];
+    parts.extend(
+        results
+            .jobs
+            .iter()
+            .flat_map(|jobs| [job_counts(jobs), queues(jobs)]),
+    );
     for cluster in &results.clusters {
         parts.push(resources(cluster));
         parts.push(groups(cluster, results));
@@ -84,6 +91,95 @@ fn counts(results: &Results) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn job_counts(jobs: &JobResults) -> String {
+    let states = &jobs.statistics.states;
+    let states = [
+        (states.submitted, "submitted"),
+        (states.pending, "pending"),
+        (states.runnable, "runnable"),
+        (states.starting, "starting"),
+        (states.running, "running"),
+        (states.succeeded, "succeeded"),
+        (states.failed, "failed"),
+    ];
+    let count: u64 = states.iter().map(|(count, _)| count).sum();
+    let states: Vec<String> = states
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let mut text = format!("{count} jobs from {} SubmitJob calls", jobs.calls);
+    match jobs.arrays {
+        0 => {}
+        1 => text.push_str(", 1 of them an array"),
+        arrays => text.push_str(&format!(", {arrays} of them arrays")),
+    }
+    if !states.is_empty() {
+        text.push_str(&format!(": {}", states.join(", ")));
+    }
+    if jobs.refused > 0 {
+        text.push_str(&format!("; {} calls refused", jobs.refused));
+    }
+    let JobStatistics {
+        attempts,
+        retries,
+        lost_vcpu_hours,
+        ..
+    } = &jobs.statistics;
+    text.push_str(&format!("\n{attempts} attempts"));
+    if *retries > 0 {
+        text.push_str(&format!(
+            ", {retries} retried ({lost_vcpu_hours:.1} vCPU-hours lost)"
+        ));
+    }
+    if let Some(makespan) = jobs.makespan {
+        text.push_str(&format!("; makespan {}", span(makespan)));
+    }
+    text
+}
+
+/// Job queues, and under each the shares of its policy.
+fn queues(jobs: &JobResults) -> String {
+    let mut table = table([
+        "queue",
+        "jobs",
+        "succeeded",
+        "failed",
+        "attempts",
+        "wait mean",
+        "p50",
+        "p95",
+        "p99",
+        "max",
+        "slowdown p95",
+    ]);
+    let mut add = |name: String, jobs: &JobStatistics| {
+        let states = &jobs.states;
+        let ended = states.succeeded + states.failed;
+        let before = states.submitted + states.pending + states.runnable;
+        let all = ended + before + states.starting + states.running;
+        let counts = [all, states.succeeded, states.failed, jobs.attempts];
+        let slowdown = jobs.bounded_slowdown.p95;
+        table.add_row(
+            [name]
+                .into_iter()
+                .chain(counts.map(|count| count.to_string()))
+                .chain(waits(&jobs.wait))
+                .chain([slowdown.map_or_else(String::new, |value| format!("{value:.2}"))]),
+        );
+    };
+    for queue in &jobs.queues {
+        add(queue.queue.clone(), &queue.statistics);
+        for share in &queue.shares {
+            add(format!("  share {}", share.share), &share.statistics);
+        }
+    }
+    if jobs.queues.len() > 1 {
+        add("all".to_owned(), &jobs.statistics);
+    }
+    table.to_string()
 }
 
 fn resources(cluster: &ClusterResults) -> String {

@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::jobs::JobSeries;
 use super::{Clock, write_secs};
 use crate::engine::{Outcome, World};
 use crate::metrics::cost::instance_cost;
@@ -146,7 +147,7 @@ fn fraction(value: f64) -> String {
 }
 
 /// A level with no more than six decimals and none that are zero.
-fn level(value: f64) -> String {
+pub(super) fn level(value: f64) -> String {
     let text = format!("{value:.6}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -244,17 +245,19 @@ impl Series {
 }
 
 /// Writes `utilization.csv`: a row a bin and cluster, with the means over the bin. The columns of a
-/// capacity provider are empty in the rows of the clusters that it does not belong to.
+/// capacity provider are empty in the rows of the clusters that it does not belong to; those of jobs
+/// are the same in the rows of all clusters.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn utilization(
     out: impl io::Write,
     series: &[(String, Series)],
+    jobs: &JobSeries,
     clock: Clock,
 ) -> io::Result<()> {
     let mut out = csv::Writer::from_writer(out);
-    out.write_record(utilization_header(series))?;
+    out.write_record(utilization_header(series).into_iter().chain(jobs.header()))?;
     let edges: Vec<Vec<SimTime>> = series.iter().map(|(_, series)| series.edges()).collect();
     let bins = series.iter().map(|(_, series)| series.busy.len()).max();
     for bin in 0..bins.unwrap_or(0) {
@@ -282,6 +285,7 @@ pub fn utilization(
                     }
                 }));
             }
+            row.extend(jobs.means(bin).map(level));
             out.write_record(&row)?;
         }
     }

@@ -11,6 +11,7 @@ mod endings;
 mod golden;
 mod instructions;
 mod invariants;
+mod job_output;
 mod layers;
 mod openb;
 mod queueing;

@@ -1,8 +1,10 @@
 //! A rectangle of the picture with two axes, and the steps drawn in it.
 
+use plotters::style::RGBColor;
+
 use super::axis::{Range, Tick};
 use super::palette::{AXIS, GRID};
-use super::picture::{Anchor, Label, Picture, Point, SMALL};
+use super::picture::{Anchor, Label, Picture, Point, SMALL, WIDTH};
 
 /// Where a picture's data lies, in pixels, and which values its edges stand for.
 pub(super) struct Panel {
@@ -113,6 +115,13 @@ impl Panel {
             })
             .collect()
     }
+}
+
+/// A line of the legend at the right of a panel, `below` its middle.
+pub(super) fn entry(picture: &mut Picture, panel: &Panel, below: i32, color: RGBColor, name: &str) {
+    let (x, y) = (panel.right + 18, (panel.top + panel.bottom) / 2 + below);
+    picture.fill((x, y - 5), (x + 22, y + 5), color);
+    picture.text(Label::new((x + 30, y), Anchor::Left, name).within(WIDTH - x - 40));
 }
 
 /// What lies between two values in a bin.

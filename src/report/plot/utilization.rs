@@ -7,8 +7,8 @@ use super::Resource;
 use super::axis::{Range, Tick, count_ticks, percent_ticks, time_ticks};
 use super::bins::Bins;
 use super::palette::{BLUE, GREEN, ORANGE, PURPLE, SKY, STRANDED, VERMILLION, tint};
-use super::panel::{Level, Panel};
-use super::picture::{Anchor, HEIGHT, Label, Picture, WIDTH};
+use super::panel::{Level, Panel, entry};
+use super::picture::{HEIGHT, Picture};
 
 /// What [`utilization`] draws: means over bins of time.
 #[derive(Clone, Debug, Default)]
@@ -303,11 +303,4 @@ fn line_panel(
         let below = top + step * place as i32;
         entry(picture, panel, below, line.color, &line.name);
     }
-}
-
-/// A line of the legend at the right of a panel, `below` its middle.
-fn entry(picture: &mut Picture, panel: &Panel, below: i32, color: RGBColor, name: &str) {
-    let (x, y) = (panel.right + 18, (panel.top + panel.bottom) / 2 + below);
-    picture.fill((x, y - 5), (x + 22, y + 5), color);
-    picture.text(Label::new((x + 30, y), Anchor::Left, name).within(WIDTH - x - 40));
 }
