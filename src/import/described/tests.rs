@@ -91,9 +91,9 @@ time,jobName,duration,exitCode,vcpus,memory,gpus,shareIdentifier,dependsOn
             "described before: 1 - 1 + 0 = 0",
             "never started: 1 - 1 + 0 = 0",
             "not ended: 1 - 1 + 0 = 0",
-            "run time, s: 184 - 141 + 0 = 43",
+            "run time, s: 122 - 79 + 0 = 43",
             "vCPUs: 10.25 - 6 + 0.75 = 5",
-            "vCPU seconds: 354.25 - 282 + 0.75 = 73",
+            "vCPU seconds: 230.25 - 158 + 0.75 = 73",
             "memory, MiB: 928 - 300 + 0 = 628",
             "GPUs: 2 - 0 + 0 = 2",
         ]

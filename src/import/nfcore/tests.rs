@@ -94,7 +94,7 @@ fn one_run_can_be_taken() {
     );
     assert_eq!(
         converted(LIST, Some("C")),
-        Err("error: lists/tasks.csv: no run \"C\"\n  help: did you mean \"A\"?".to_owned())
+        Err("error: lists/tasks.csv: no run \"C\"\n  help: runs: A, B".to_owned())
     );
 }
 

@@ -128,7 +128,7 @@ fn waits(scenario: &str, since: SimTime, outcome: &Outcome) -> Ecdf {
     let several = batch.queues.len() > 1;
     let mut all = Vec::new();
     let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for job in outcome.jobs.items() {
+    for job in outcome.jobs.items().iter().filter(|job| !job.is_node()) {
         let Some(wait) = job.wait().filter(|_| job.times.created >= since) else {
             continue;
         };
