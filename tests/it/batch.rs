@@ -5,17 +5,15 @@
 //! examples that they refer to, named in words.
 //!
 //! Elsewhere: what is only about the checks of a call (G12, G25, G36, G50, G74, G84, G92, G95, G102,
-//! G106, G110, G111, G116, G146 and G147) is tested beside the request types; the test vectors of
-//! retry rules and the worked numbers of fair share beside those modules.
-//!
-//! Waiting: multi-node parallel jobs are not simulated yet (G59 to G70, the first part of G117, the
-//! second part of G129, G131, G149).
+//! G106, G110, G111, G116, G146 and G147; G66 and G67) is tested beside the request types; the test
+//! vectors of retry rules and the worked numbers of fair share beside those modules.
 
 mod arrays;
 mod case;
 mod dependencies;
 mod environments;
 mod jobs;
+mod nodes;
 mod queues;
 mod retries;
 mod timeouts;

@@ -53,6 +53,8 @@ struct Written {
     definition: Vec<String>,
     properties: Vec<String>,
     behaviour: String,
+    /// Nodes of a multi-node job, and which is the main one.
+    nodes: Option<(u32, u32)>,
 }
 
 impl Case {
@@ -158,6 +160,7 @@ impl Case {
             definition: Vec::new(),
             properties: Vec::new(),
             behaviour: format!("container: {}", container(duration, code)),
+            nodes: None,
         });
         self
     }
@@ -243,6 +246,20 @@ impl Case {
         let each = each.iter().map(|child| format!("[{}]", attempts(child)));
         let each: Vec<String> = each.collect();
         self.last().behaviour = format!("children: [{}]", each.join(", "));
+        self
+    }
+
+    /// It has so many nodes, each of which asks for what it says, and this is the main one.
+    pub fn nodes(mut self, count: u32, main: u32) -> Self {
+        self.last().nodes = Some((count, main));
+        self
+    }
+
+    /// Its nodes one by one, each with its attempts. The last goes for all that follow.
+    pub fn node_by_node(mut self, each: &[&str]) -> Self {
+        let each = each.iter().map(|node| format!("[{}]", attempts(node)));
+        let each: Vec<String> = each.collect();
+        self.last().behaviour = format!("nodes: [{}]", each.join(", "));
         self
     }
 
@@ -359,11 +376,20 @@ impl Written {
             .collect();
         let inside = self.properties.iter().map(|field| format!(", {field}"));
         let inside: String = inside.collect();
-        format!(
-            "jobDefinitionName: {name}, type: container, containerProperties: {{image: i, \
-             resourceRequirements: [{{type: VCPU, value: \"{vcpus}\"}}, \
-             {{type: MEMORY, value: \"{memory}\"}}]{inside}}}{beside}"
-        )
+        let properties = format!(
+            "{{image: i, resourceRequirements: [{{type: VCPU, value: \"{vcpus}\"}}, \
+             {{type: MEMORY, value: \"{memory}\"}}]{inside}}}"
+        );
+        match self.nodes {
+            None => format!(
+                "jobDefinitionName: {name}, type: container, containerProperties: {properties}{beside}"
+            ),
+            Some((count, main)) => format!(
+                "jobDefinitionName: {name}, type: multinode, nodeProperties: {{numNodes: {count}, \
+                 mainNode: {main}, nodeRangeProperties: [{{targetNodes: \"0:\", \
+                 container: {properties}}}]}}{beside}"
+            ),
+        }
     }
 
     fn workload(&self) -> String {
@@ -402,7 +428,7 @@ fn attempts(each: &str) -> String {
 
 /// The end of a case.
 ///
-/// A job goes by the name of its workload, its children by `A:0`; of several jobs of a workload the
+/// A job goes by the name of its workload, its children by `A:0`, its nodes by `A#0`; of several jobs of a workload the
 /// first is meant.
 pub struct Ran {
     /// The state of everything.
@@ -442,9 +468,11 @@ impl Ran {
             assert_eq!(runnable.count(), usize::from(job.tries), "tries");
             let starting = states.iter().filter(|it| it.1 == JobStatus::Starting);
             let in_flight = matches!(job.status, JobStatus::Starting | JobStatus::Running);
-            assert_eq!(
-                starting.count(),
-                job.attempts.len() + usize::from(in_flight),
+            // A node has an entry for each attempt of its job, also where it was never launched.
+            let launched = starting.count();
+            let entries = job.attempts.len() + usize::from(in_flight);
+            assert!(
+                launched == entries || job.is_node() && launched < entries,
                 "attempts"
             );
             assert_eq!(
@@ -460,14 +488,15 @@ impl Ran {
     }
 
     fn id(&self, name: &str) -> JobId {
-        let (name, index) = match name.split_once(':') {
-            Some((name, index)) => (name, index.parse().ok()),
-            None => (name, None),
-        };
+        let (name, part) = name.split_at(name.find([':', '#']).unwrap_or(name.len()));
+        let index = part.strip_prefix(':').and_then(|it| it.parse().ok());
+        let node = part.strip_prefix('#').and_then(|it| it.parse().ok());
         let workload = self.names.iter().position(|it| it == name);
         let workload = WorkloadId::from_index(workload.expect("a workload of this name"));
         let mut jobs = self.outcome.jobs.iter();
-        let found = jobs.find(|(_, job)| job.workload == workload && job.index() == index);
+        let found = jobs.find(|(_, job)| {
+            job.workload == workload && job.index() == index && job.node() == node
+        });
         found.expect("a job of this name").0
     }
 
