@@ -217,7 +217,20 @@ impl<'a> Resolver<'a> {
     /// The workload or service that an action names.
     fn whose(&mut self, path: &str, whose: Whose<'_>, known: &Known) -> Option<WorkloadId> {
         match (whose.workload, whose.service) {
-            (Some(name), None) => self.workload_named(&format!("{path}.workload"), name),
+            (Some(name), None) => {
+                let place = format!("{path}.workload");
+                let workload = self.workload_named(&place, name)?;
+                if self.scenario.workloads[workload.index()]
+                    .submit_job
+                    .is_some()
+                {
+                    let message = format!("workload {} submits jobs", quoted(name));
+                    self.problem(&place, message).help =
+                        Some("write cancelJob or terminateJob".to_owned());
+                    return None;
+                }
+                Some(workload)
+            }
             (None, Some(name)) => {
                 let at = self.which_service(path, name, whose.cluster, known)?;
                 Some(known.services[at].workload)

@@ -33,6 +33,9 @@ use crate::workload::trace::RowJob;
 /// Name of the container of a job of one container, as Batch gives it.
 const CONTAINER: &str = "default";
 
+/// Most that an instance can cost an hour.
+const MOST_DOLLARS_PER_HOUR: f64 = 1e6;
+
 /// Most kinds of job that attempts and children of one workload may make.
 const MOST_BEHAVIOURS: usize = 100_000;
 
@@ -105,6 +108,7 @@ impl<'a> Resolver<'a> {
                 self.api_problem(&format!("batch.jobDefinitions[{index}]"), error);
             }
         }
+        self.check_circles();
         known
     }
 
@@ -183,7 +187,7 @@ impl<'a> Resolver<'a> {
         };
         let number = |value: Option<i64>| value.and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
         let (offers, descriptions) = self.offers(path, written, capacity, catalogue);
-        let shortages = self.shortages(path, written, &offers);
+        let shortages = Self::shortages(written, &offers);
         let minutes = resources
             .and_then(|it| it.scaling_policy)
             .and_then(|policy| policy.min_scale_down_delay_minutes)
@@ -323,32 +327,42 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        for (name, price) in &written.spot_prices {
+            if !(0.0..=MOST_DOLLARS_PER_HOUR).contains(price) {
+                let place = key_path(&format!("{path}.spotPrices"), name);
+                let message = format!("{price} is not a price in US dollars an hour");
+                self.problem(&place, message).help =
+                    Some(format!("write a number from 0 to {MOST_DOLLARS_PER_HOUR}"));
+            }
+        }
+        for (index, shortage) in written.insufficient_capacity.iter().enumerate() {
+            let place = format!("{path}.insufficientCapacity[{index}]");
+            let name = &shortage.instance_type;
+            if offers.iter().all(|offer| offer.name != *name) {
+                let message = format!("the environment launches no {name}");
+                self.problem(&format!("{place}.instanceType"), message);
+            }
+            if let Some(until) = shortage.until
+                && until <= shortage.from
+            {
+                let message = format!("{until} is not after {}", shortage.from);
+                self.problem(&format!("{place}.until"), message);
+            }
+        }
     }
 
-    fn shortages(
-        &mut self,
-        path: &str,
-        written: &file::ComputeEnvironment,
-        offers: &[Offer],
-    ) -> Vec<Shortage> {
-        let mut shortages = Vec::new();
-        for (index, shortage) in written.insufficient_capacity.iter().enumerate() {
-            let offer = offers
-                .iter()
-                .position(|it| it.name == shortage.instance_type);
-            let Some(offer) = offer else {
-                let place = format!("{path}.insufficientCapacity[{index}].instanceType");
-                let message = format!("the environment launches no {}", shortage.instance_type);
-                self.problem(&place, message);
-                continue;
-            };
-            shortages.push(Shortage {
-                offer,
+    /// When types run short. A type that an update does not launch any more is left out.
+    fn shortages(written: &file::ComputeEnvironment, offers: &[Offer]) -> Vec<Shortage> {
+        let shortages = written.insufficient_capacity.iter();
+        let found = shortages.filter_map(|shortage| {
+            let mut offers = offers.iter();
+            Some(Shortage {
+                offer: offers.position(|it| it.name == shortage.instance_type)?,
                 from: SimTime::ZERO + shortage.from.span(),
                 until: shortage.until.map(|until| SimTime::ZERO + until.span()),
-            });
-        }
-        shortages
+            })
+        });
+        found.collect()
     }
 
     // ---- Queues -----------------------------------------------------------------------------
@@ -399,6 +413,16 @@ impl<'a> Resolver<'a> {
         let views: Vec<EnvironmentView<'_>> = environments.values().map(|it| it.view).collect();
         for (index, written) in self.scenario.batch.job_queues.iter().enumerate() {
             let path = format!("batch.jobQueues[{index}]");
+            let written_ones = &self.scenario.batch.compute_environments;
+            let is_broken = |name: &str| {
+                let mut all = written_ones.iter();
+                !environments.contains_key(name)
+                    && all.any(|it| it.compute_environment_name == name)
+            };
+            // What is wrong with a broken environment has been told.
+            if written.environments().iter().any(|name| is_broken(name)) {
+                continue;
+            }
             if let Err(error) = written.validate(&views) {
                 self.api_problem(&path, error);
                 continue;
@@ -458,7 +482,11 @@ impl<'a> Resolver<'a> {
         let place = format!("{path}.submitJob");
         let name = submit.job_queue.rsplit('/').next().unwrap_or_default();
         let Some((queue, view)) = known.queues.get(name).copied() else {
-            self.api_problem(&place, ApiError::job_queue_not_found(&submit.job_queue));
+            // What is wrong with a broken queue has been told.
+            let queues = &self.scenario.batch.job_queues;
+            if queues.iter().all(|it| it.job_queue_name != name) {
+                self.api_problem(&place, ApiError::job_queue_not_found(&submit.job_queue));
+            }
             return None;
         };
         let definitions = &self.scenario.batch.job_definitions;
@@ -606,6 +634,42 @@ impl<'a> Resolver<'a> {
             }
         }
         found
+    }
+
+    /// Refuses workloads whose jobs would wait for themselves, through whichever others: a job
+    /// depends on jobs that are submitted before it.
+    fn check_circles(&mut self) {
+        let workloads = &self.scenario.workloads;
+        let numbered = workloads.iter().enumerate();
+        let names: HashMap<&str, usize> = numbered
+            .clone()
+            .map(|(at, it)| (it.name.as_str(), at))
+            .collect();
+        let mut edges = Vec::new();
+        for (at, workload) in numbered {
+            let submit = workload.submit_job.iter();
+            let on = submit.flat_map(|it| it.depends_on.iter().flatten());
+            for (index, dependency) in on.enumerate() {
+                let named = dependency.job_id.as_deref();
+                let on = named.and_then(|name| names.get(name).copied());
+                edges.extend(on.map(|on| (at, index, on)));
+            }
+        }
+        // What waits for nothing, or is waited for by nothing, is on no circle.
+        let (forth, back) = (edges.iter().copied(), edges.iter().copied());
+        let waiting = left_over(workloads.len(), forth.map(|(at, _, on)| (at, on)));
+        let waited_for = left_over(workloads.len(), back.map(|(at, _, on)| (on, at)));
+        for (at, index, on) in edges {
+            if [at, on]
+                .iter()
+                .all(|it| waiting.contains(it) && waited_for.contains(it))
+            {
+                let place = format!("workloads[{at}].submitJob.dependsOn[{index}].jobId");
+                let message = format!("the jobs of {} wait for these", quoted(&workloads[on].name));
+                self.problem(&place, message).help =
+                    Some("a job depends on jobs that are submitted before it".to_owned());
+            }
+        }
     }
 
     /// A template for each environment of a queue.
@@ -809,6 +873,26 @@ impl<'a> Resolver<'a> {
         let container = self.batch_container(path, CONTAINER, written, grace);
         self.world.behaviours.push(container.into_iter().collect())
     }
+}
+
+/// What is left of so many nodes when those without an edge are taken away again and again.
+fn left_over(count: usize, edges: impl Iterator<Item = (usize, usize)>) -> HashSet<usize> {
+    let mut out = vec![0_usize; count];
+    let mut back = vec![Vec::new(); count];
+    for (from, to) in edges {
+        out[from] += 1;
+        back[to].push(from);
+    }
+    let mut free: Vec<usize> = (0..count).filter(|node| out[*node] == 0).collect();
+    while let Some(node) = free.pop() {
+        for from in &back[node] {
+            out[*from] -= 1;
+            if out[*from] == 0 {
+                free.push(*from);
+            }
+        }
+    }
+    (0..count).filter(|node| out[*node] > 0).collect()
 }
 
 /// What one instance of a job asks for.
