@@ -8,6 +8,7 @@ use super::level::ratio;
 use crate::engine::plan::Fargate;
 use crate::engine::task::{Host, Task};
 use crate::engine::{Outcome, World};
+use crate::model::arena::{ClusterId, Id};
 use crate::model::instance::{Description, Instance, Purchase};
 use crate::model::request::Template;
 use crate::time::{MICROS_PER_SEC, SimDuration, SimTime};
@@ -40,11 +41,29 @@ pub struct Cost {
     pub unpriced_instances: u64,
     /// Tasks on Fargate for which nobody gave a price.
     pub unpriced_fargate_tasks: u64,
+    /// The same by cluster, where there are several; the instances of a compute environment are a
+    /// cluster of its name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterCost>,
 }
 
-/// What tasks on Fargate have used: on demand, and Spot.
+/// Money of a cluster, in US dollars, over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterCost {
+    /// Its name.
+    pub cluster: String,
+    /// Hours from launch to the end of each of its instances that registered.
+    pub instance_hours: f64,
+    /// Its instances and its tasks on Fargate.
+    pub usd: f64,
+    /// Part of its instances' cost for time without any task, warm-up left out.
+    pub idle_share: f64,
+}
+
+/// What tasks on Fargate have used, by cluster: on demand, and Spot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FargateUse([FargateKind; 2]);
+pub(super) struct FargateUse(Vec<[FargateKind; 2]>);
 
 /// CPU units × microseconds, MiB × microseconds, number of tasks.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +83,28 @@ impl FargateUse {
         };
         let billed = u128::from(billed(begun_at, end));
         let size = &template.demand.resources;
-        let kind = &mut self.0[usize::from(spot)];
+        let cluster = template.cluster.index();
+        if self.0.len() <= cluster {
+            self.0.resize_with(cluster + 1, Default::default);
+        }
+        let kind = &mut self.0[cluster][usize::from(spot)];
         kind.cpu += u128::from(size.cpu) * billed;
         kind.memory += u128::from(size.memory) * billed;
         kind.tasks += 1;
+    }
+
+    /// What the tasks of one cluster have used, on demand or Spot; those of all without one.
+    fn of(&self, cluster: Option<ClusterId>, spot: bool) -> FargateKind {
+        let all = self.0.iter().enumerate();
+        let chosen = all.filter(|(at, _)| cluster.is_none_or(|cluster| cluster.index() == *at));
+        chosen.fold(FargateKind::default(), |sum, (_, used)| {
+            let used = &used[usize::from(spot)];
+            FargateKind {
+                cpu: sum.cpu + used.cpu,
+                memory: sum.memory + used.memory,
+                tasks: sum.tasks + used.tasks,
+            }
+        })
     }
 }
 
@@ -119,6 +156,17 @@ struct Sums {
 }
 
 impl Sums {
+    fn join(&mut self, other: &Sums) {
+        for (sum, part) in self.by_purchase.iter_mut().zip(other.by_purchase) {
+            *sum += part;
+        }
+        self.measured += other.measured;
+        self.idle += other.idle;
+        self.micros += other.micros;
+        self.instances += other.instances;
+        self.unpriced += other.unpriced;
+    }
+
     /// An instance from its launch to its end, of which it was busy for so long since statistics
     /// began.
     fn add(
@@ -147,13 +195,28 @@ impl Sums {
 pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
     let (world, end) = (&outcome.world, outcome.end);
     let mut sums = Sums::default();
+    let fargate = fargate_use(metrics, outcome);
+    let Fargate {
+        price, spot_price, ..
+    } = world.fargate;
+    let mut clusters = Vec::new();
     for (id, cluster) in world.clusters.iter() {
+        let mut own = Sums::default();
         for (instance, description) in cluster.descriptions().iter() {
             let left_at = cluster.instances()[instance].left_at.unwrap_or(end);
             let busy = u128::from(metrics.clusters[id].instances[instance].busy);
             let launched_at = description.launched_at;
-            sums.add(description, launched_at, left_at, metrics.since, busy);
+            own.add(description, launched_at, left_at, metrics.since, busy);
         }
+        clusters.push(ClusterCost {
+            cluster: cluster.name.clone(),
+            instance_hours: hours(own.micros),
+            usd: usd(own.by_purchase.iter().sum())
+                + fargate.of(Some(id), false).usd(price)
+                + fargate.of(Some(id), true).usd(spot_price),
+            idle_share: ratio(own.idle, own.measured),
+        });
+        sums.join(&own);
     }
     for start in &outcome.starting {
         let group = world.providers[start.provider].group();
@@ -162,16 +225,13 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
             sums.add(bought, start.launched_at, until, metrics.since, 0);
         }
     }
-    let fargate = fargate_use(metrics, outcome);
-    let Fargate {
-        price, spot_price, ..
-    } = world.fargate;
     let [on_demand_usd, spot_usd] = sums.by_purchase.map(usd);
-    let fargate_usd = fargate.0[0].usd(price);
-    let fargate_spot_usd = fargate.0[1].usd(spot_price);
+    let (on_demand, spot) = (fargate.of(None, false), fargate.of(None, true));
+    let (fargate_usd, fargate_spot_usd) = (on_demand.usd(price), spot.usd(spot_price));
+    clusters.retain(|_| world.clusters.len() > 1);
     let is_priced = sums.unpriced < sums.instances || fargate_usd + fargate_spot_usd > 0.0;
     is_priced.then(|| Cost {
-        instance_hours: ratio(sums.micros, 3600 * u128::from(MICROS_PER_SEC)),
+        instance_hours: hours(sums.micros),
         usd: usd(sums.by_purchase.iter().sum()) + fargate_usd + fargate_spot_usd,
         on_demand_usd,
         spot_usd,
@@ -179,8 +239,13 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
         fargate_spot_usd,
         idle_share: ratio(sums.idle, sums.measured),
         unpriced_instances: sums.unpriced,
-        unpriced_fargate_tasks: fargate.0[0].unpriced(price) + fargate.0[1].unpriced(spot_price),
+        unpriced_fargate_tasks: on_demand.unpriced(price) + spot.unpriced(spot_price),
+        clusters,
     })
+}
+
+fn hours(micros: u128) -> f64 {
+    ratio(micros, 3600 * u128::from(MICROS_PER_SEC))
 }
 
 /// What stopped tasks have used, and those that live.
@@ -262,5 +327,22 @@ mod tests {
             (used.usd(None), used.unpriced(None), used.unpriced(price)),
             (0.0, 1, 0)
         );
+    }
+
+    /// Clusters add up to the whole.
+    #[test]
+    fn fargate_is_paid_cluster_by_cluster() {
+        let used = |tasks| FargateKind {
+            cpu: 1024,
+            memory: 2048,
+            tasks,
+        };
+        let used = FargateUse(vec![[used(1), used(2)], [used(4), used(8)]]);
+        let tasks = |cluster, spot| used.of(cluster, spot).tasks;
+        let second = Some(ClusterId::from_index(1));
+        assert_eq!((tasks(second, false), tasks(second, true)), (4, 8));
+        assert_eq!((tasks(None, false), tasks(None, true)), (5, 10));
+        assert_eq!(used.of(None, true).memory, 4096);
+        assert_eq!(tasks(Some(ClusterId::from_index(2)), false), 0);
     }
 }
