@@ -12,6 +12,7 @@ mod arrays;
 mod case;
 mod dependencies;
 mod environments;
+mod laws;
 mod jobs;
 mod nodes;
 mod queues;
