@@ -7,15 +7,12 @@ mod books;
 mod hosts;
 mod random;
 
-use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use books::Books;
 use random::Scenario;
-use stowplan::engine::job::JobStatus;
-use stowplan::engine::{self, Occurrence, Outcome, Recorder, World};
-use stowplan::model::arena::JobId;
+use stowplan::engine::{self, Occurrence, Recorder, World};
 use stowplan::scenario::load_text;
 use stowplan::time::SimTime;
 

@@ -53,6 +53,8 @@ struct Environment {
     kind: Kind,
     strategy: &'static str,
     most: u64,
+    /// The type that Amazon EC2 runs short of.
+    short: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,11 +176,14 @@ impl Scenario {
             Kind::Ec2 => self.pick(&ON_DEMAND),
             _ => self.pick(&SPOT),
         };
+        let types = self.types();
+        let short = self.pick(&types);
         self.environments.push(Environment {
             name: name.clone(),
             kind,
             strategy,
             most,
+            short,
         });
         if kind == Kind::Unmanaged {
             let mut written = json!({
@@ -206,7 +211,6 @@ impl Scenario {
                 "computeResources": resources,
             });
         }
-        let types = self.types();
         resources["type"] = json!(if kind == Kind::Spot { "SPOT" } else { "EC2" });
         resources["instanceRole"] = json!("ecsInstanceRole");
         resources["allocationStrategy"] = json!(strategy);
@@ -233,7 +237,7 @@ impl Scenario {
             let from = self.within(0, 3600);
             let until = from + self.within(60, 3600);
             written["insufficientCapacity"] = json!([{
-                "instanceType": self.pick(&types),
+                "instanceType": short,
                 "from": format!("{from}s"),
                 "until": format!("{until}s"),
             }]);
@@ -575,7 +579,10 @@ impl Scenario {
             Kind::Unmanaged => return,
             Kind::Fargate => json!({"maxvCpus": self.within(2, 48)}),
             _ if environment.strategy != "BEST_FIT" && self.chance(60) => {
-                json!({"instanceTypes": self.types()})
+                let mut types = self.types();
+                types.retain(|it| *it != environment.short);
+                types.push(environment.short);
+                json!({"instanceTypes": types})
             }
             _ => {
                 let most = self.within(2, 48).max(environment.most / 2);
