@@ -104,6 +104,7 @@ fn random_jobs_hold_to_the_laws() {
         some.join("\n")
     );
     let steps: u64 = checked.iter().flatten().sum();
+    eprintln!("STEPS {steps}");
     assert!(
         steps * SCENARIOS >= STEPS * count,
         "{steps} changes of state in {count} scenarios say too little"
