@@ -626,8 +626,9 @@ impl Books {
         match instance {
             Some(instance) => {
                 let owner = entry.parent.filter(|_| entry.sort == Sort::Node);
+                let since = self.jobs[owner.unwrap_or(id).index()].starting_since;
                 let capacity = world.clusters[cluster].descriptions()[instance].capacity;
-                self.hosts.board((cluster, instance), id, owner, need, capacity, now);
+                self.hosts.board((cluster, instance), id, (owner, since), need, capacity, now);
             }
             None => {
                 let used = &mut self.fargate[environment.index()];

@@ -23,8 +23,9 @@ struct Host {
     held_by: Option<JobId>,
     /// The last attempt that came here: when, and the multi-node job that it is of.
     last: Option<(SimTime, Option<JobId>)>,
-    /// Whether it takes nothing any more.
-    closed: bool,
+    /// Since when it takes nothing any more.
+    closed: Option<SimTime>,
+    is_gone: bool,
 }
 
 /// The life of an instance that was launched for an environment.
@@ -84,18 +85,22 @@ impl Hosts {
         }
     }
 
-    /// An attempt comes aboard: there is room, and who has the host to itself shares it with nobody.
+    /// An attempt comes aboard, of a job that was dispatched some time ago: there is room, and who
+    /// has the host to itself shares it with nobody.
     pub fn board(
         &mut self,
         at: Place,
         job: JobId,
-        gang: Option<JobId>,
+        (gang, since): (Option<JobId>, SimTime),
         need: Need,
         capacity: Resources,
         now: SimTime,
     ) {
         let host = self.hosts.entry(at).or_default();
-        assert!(!host.closed, "placed on an instance that takes nothing");
+        assert!(!host.is_gone, "placed on an instance that is gone");
+        // A node comes to the instance that its job has kept for it.
+        let is_kept = gang.is_some() && host.closed.is_some_and(|closed| since < closed);
+        assert!(host.closed.is_none() || is_kept, "placed on an instance that takes nothing");
         assert!(host.held_by.is_none(), "an instance of a multi-node job is shared");
         if let Some(gang) = gang {
             assert!(host.tenants.is_empty(), "a node is not alone");
@@ -159,12 +164,14 @@ impl Hosts {
                 };
                 assert!(lives.insert(instance, life).is_none(), "registered twice");
             }
-            InstanceChange::Draining | InstanceChange::SpotNotice => host.closed = true,
+            InstanceChange::Draining | InstanceChange::SpotNotice => {
+                host.closed.get_or_insert(now);
+            }
             InstanceChange::Terminated => {
                 let terminated = self.terminations.contains(&(now, cluster));
                 let scaled_in =
-                    !host.closed && !terminated && self.is_standing[environment.index()];
-                host.closed = true;
+                    host.closed.is_none() && !terminated && self.is_standing[environment.index()];
+                host.is_gone = true;
                 assert!(!scaled_in || host.tenants.is_empty(), "scaled in with an attempt on it");
                 self.gone += 1;
                 if let Some(life) = lives.get_mut(&instance) {
