@@ -60,7 +60,10 @@ fn a_chain_of_100_000_jobs_runs_job_by_job() {
     assert_eq!(outcome.jobs.len(), CHAIN);
     for (at, (_, job)) in (0..).zip(outcome.jobs.iter()) {
         assert_eq!(job.status, JobStatus::Succeeded);
-        assert_eq!(job.times.started, Some(SimTime::from_micros(at * 1_000_000)));
+        assert_eq!(
+            job.times.started,
+            Some(SimTime::from_micros(at * 1_000_000))
+        );
     }
 }
 
@@ -95,6 +98,9 @@ fn layers_with_a_million_edges_run_one_after_the_other() {
     for (number, (_, job)) in (0..).zip(outcome.jobs.iter()) {
         let layer = number / WIDTH as u64;
         assert_eq!(job.status, JobStatus::Succeeded);
-        assert_eq!(job.times.started, Some(SimTime::from_micros(layer * 1_000_000)));
+        assert_eq!(
+            job.times.started,
+            Some(SimTime::from_micros(layer * 1_000_000))
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 use stowplan::batch::allocation::Need;
-use stowplan::batch::{Capacity, Dependency};
+use stowplan::batch::{Capacity, ComputeEnvironment, Dependency};
 use stowplan::engine::job::{Job, JobStatus, Part, Request, StatusReason};
 use stowplan::engine::plan::{Action, Deed, Plan, QuantityChange};
 use stowplan::engine::task::{Host, Task};
@@ -141,7 +141,9 @@ pub struct Books {
     timeout_lag: SimDuration,
     has_horizon: bool,
     /// Changes of state.
-    pub steps: u64,
+    steps: u64,
+    /// What has happened, and how often.
+    seen: BTreeMap<&'static str, u64>,
 }
 
 impl Books {
@@ -185,7 +187,20 @@ impl Books {
             timeout_lag: batch.choices.timeout_lag,
             has_horizon: plan.horizon.is_some(),
             steps: 0,
+            seen: BTreeMap::new(),
         }
+    }
+
+    /// What has happened in the run, and how often.
+    pub fn seen(&self) -> BTreeMap<&'static str, u64> {
+        let mut seen = self.seen.clone();
+        seen.insert("a host was scaled in", self.hosts.scaled_in);
+        seen.insert("a job changed its state", self.steps);
+        seen
+    }
+
+    fn see(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     // ---- What callers do --------------------------------------------------------------------
@@ -238,7 +253,9 @@ impl Books {
         let chosen: Vec<usize> = chosen.map(|(at, _)| at).collect();
         for at in chosen {
             self.doom(at, request);
-            let first = self.jobs[at].first.filter(|_| self.jobs[at].sort == Sort::Parent);
+            let first = self.jobs[at]
+                .first
+                .filter(|_| self.jobs[at].sort == Sort::Parent);
             let size: u32 = self.jobs[at].counts.iter().sum();
             for index in 0..first.map_or(0, |_| size) {
                 self.doom(first.map_or(0, Id::index) + index as usize, request);
@@ -259,7 +276,11 @@ impl Books {
     // ---- Jobs -------------------------------------------------------------------------------
 
     fn make(&mut self, id: JobId, job: &Job, now: SimTime, world: &World) {
-        assert_eq!(id.index(), self.jobs.len(), "jobs are numbered as they come");
+        assert_eq!(
+            id.index(),
+            self.jobs.len(),
+            "jobs are numbered as they come"
+        );
         let (sort, parent, index) = match job.part {
             Part::Whole => (Sort::Whole, None, 0),
             Part::Parent { .. } => (Sort::Parent, None, 0),
@@ -319,12 +340,7 @@ impl Books {
         });
     }
 
-    fn edges(
-        &self,
-        on: &[Dependency],
-        number: u64,
-        child: Option<(JobId, u32)>,
-    ) -> Vec<JobId> {
+    fn edges(&self, on: &[Dependency], number: u64, child: Option<(JobId, u32)>) -> Vec<JobId> {
         let known = |workload: WorkloadId, number: u64| self.numbers[&(workload, number)];
         let mut found: Vec<JobId> = Vec::new();
         for dependency in on {
@@ -348,10 +364,19 @@ impl Books {
 
     fn share(&mut self, queue: QueueId, share: Option<&str>) -> &mut Share {
         let shares = &mut self.queues[queue.index()].shares;
-        shares.entry(share.unwrap_or_default().to_owned()).or_default()
+        shares
+            .entry(share.unwrap_or_default().to_owned())
+            .or_default()
     }
 
-    fn moved(&mut self, id: JobId, job: &Job, from: Option<JobStatus>, now: SimTime, world: &World) {
+    fn moved(
+        &mut self,
+        id: JobId,
+        job: &Job,
+        from: Option<JobStatus>,
+        now: SimTime,
+        world: &World,
+    ) {
         let known = self.jobs.get(id.index()).map(|it| it.status);
         assert_eq!(known, from, "no state is missed");
         let sort = match known {
@@ -407,8 +432,14 @@ impl Books {
             assert_eq!(u32::from(job.tries), tries);
             assert_eq!(job.times.stopped.is_some(), job.status.is_terminal());
             let ended = entry.starts - u32::from(in_flight(entry.status));
-            assert_eq!(entry.attempts, ended, "each start ends in an attempt: {job:?}");
-            assert!(!entry.timed_out || job.status == JobStatus::Failed, "timed out, yet not FAILED");
+            assert_eq!(
+                entry.attempts, ended,
+                "each start ends in an attempt: {job:?}"
+            );
+            assert!(
+                !entry.timed_out || job.status == JobStatus::Failed,
+                "timed out, yet not FAILED"
+            );
         }
         if let Part::Parent {
             first_child: Some(_),
@@ -487,7 +518,16 @@ impl Books {
         if let Some((window, percent)) = queue.fair {
             let shares = queue.shares.values();
             let active = shares.filter(|it| it.is_active(now, window + lag)).count();
-            check_cap(queue.used, percent, active as u32, what.queue, world);
+            if let Some(cap) = Cap::of(percent, active as u32, what.queue, world) {
+                assert!(
+                    cap.allows(queue.used),
+                    "{} CPU units in flight: {cap:?}",
+                    queue.used
+                );
+                if !cap.allows(queue.used + 1024) {
+                    self.see("the reservation holds up a queue");
+                }
+            }
         }
     }
 
@@ -552,12 +592,23 @@ impl Books {
             assert_eq!(Some(size), what.array_size);
             assert_eq!(good + bad, size, "an array ends with its last child");
             let fails = bad > 0 || entry.doomed;
-            assert_eq!(fails, job.status == JobStatus::Failed, "the end of an array");
+            assert_eq!(
+                fails,
+                job.status == JobStatus::Failed,
+                "the end of an array"
+            );
         }
         self.touched.extend(&self.jobs[id.index()].dependents);
         self.touched.extend(parent);
         let share = self.share(what.queue, what.share.as_deref());
         share.live -= 1;
+        match job.reason {
+            Some(StatusReason::DependencyFailed) => self.see("a dependency failed"),
+            Some(StatusReason::ChildFailed) => self.see("a child failed"),
+            Some(StatusReason::Text(_)) => self.see("a caller ended it"),
+            Some(StatusReason::TimeLimit(_)) => self.see("the head was blocked for too long"),
+            _ => {}
+        }
     }
 
     /// An attempt has ended.
@@ -575,19 +626,34 @@ impl Books {
             assert!(in_flight(entry.status), "an attempt without a start");
             entry.timed_out |= attempt.reason == StatusReason::Timeout;
             if let (Some(timeout), Some(started)) = (what.timeout, attempt.started) {
-                let grace = SimDuration::from_secs(30) + match attempt.instance {
-                    Some(_) => SimDuration::ZERO,
-                    None => world.choices.fargate_deprovisioning,
-                };
-                assert!(now - started <= timeout + self.timeout_lag + grace, "no timeout");
+                let grace = SimDuration::from_secs(30)
+                    + match attempt.instance {
+                        Some(_) => SimDuration::ZERO,
+                        None => world.choices.fargate_deprovisioning,
+                    };
+                assert!(
+                    now - started <= timeout + self.timeout_lag + grace,
+                    "no timeout"
+                );
             }
             if attempt.reason == StatusReason::Timeout {
                 assert_eq!(entry.attempts, entry.entries);
                 assert!(!attempt.retried, "a timeout is not retried");
             }
             assert!(!entry.doomed || !attempt.retried, "terminated, and retried");
+            if attempt.retried {
+                self.see("an attempt was retried");
+            }
+            match attempt.reason {
+                StatusReason::Timeout => self.see("an attempt took too long"),
+                StatusReason::FailedToStart => self.see("an attempt failed to start"),
+                StatusReason::HostTerminated(..) => self.see("a host was lost"),
+                StatusReason::FargateSpot => self.see("Fargate Spot interrupted"),
+                _ => {}
+            }
         } else if let (Some(instance), Some(parent)) = (attempt.instance, entry.parent) {
             self.hosts.was_held(instance, parent, attempt.placed);
+            self.see("a node ended");
         }
     }
 
@@ -598,7 +664,11 @@ impl Books {
             panic!("placed, and nowhere");
         };
         let entry = &mut self.jobs[id.index()];
-        assert_eq!(entry.status, JobStatus::Starting, "placed while not STARTING");
+        assert_eq!(
+            entry.status,
+            JobStatus::Starting,
+            "placed while not STARTING"
+        );
         let what = &world.batch.kinds[entry.kind];
         let need = match (entry.sort, &what.nodes) {
             (Sort::Node, Some(nodes)) => nodes.needs[entry.index as usize],
@@ -612,7 +682,10 @@ impl Books {
         let environment = environment_of(world, cluster).expect("an environment");
         let there = &world.batch.environments[environment];
         let queue = &world.batch.queues[what.queue];
-        assert!(queue.environments.contains(&environment), "not one of the queue's");
+        assert!(
+            queue.environments.contains(&environment),
+            "not one of the queue's"
+        );
         let is_main = match (&what.nodes, entry.sort) {
             (Some(nodes), Sort::Node) => nodes.main == entry.index,
             _ => true,
@@ -628,13 +701,17 @@ impl Books {
                 let owner = entry.parent.filter(|_| entry.sort == Sort::Node);
                 let since = self.jobs[owner.unwrap_or(id).index()].starting_since;
                 let capacity = world.clusters[cluster].descriptions()[instance].capacity;
-                self.hosts.board((cluster, instance), id, (owner, since), need, capacity, now);
+                self.hosts
+                    .board((cluster, instance), id, (owner, since), need, capacity, now);
             }
             None => {
                 let used = &mut self.fargate[environment.index()];
                 *used += u64::from(need.cpu);
                 assert!(there.capacity.is_fargate());
-                assert!(*used <= u64::from(there.max_vcpus) * 1024, "past maxvCpus on Fargate");
+                assert!(
+                    *used <= u64::from(there.max_vcpus) * 1024,
+                    "past maxvCpus on Fargate"
+                );
             }
         }
     }
@@ -642,7 +719,7 @@ impl Books {
     // ---- The end ----------------------------------------------------------------------------
 
     /// What holds when the run is over.
-    pub fn close(self, outcome: &Outcome) {
+    pub fn close(&self, outcome: &Outcome) {
         assert_eq!(outcome.jobs.len(), self.jobs.len());
         for (id, job) in outcome.jobs.iter() {
             let entry = &self.jobs[id.index()];
@@ -698,32 +775,52 @@ impl Recorder for Books {
                 assert!(ended < size, "PENDING, and all children have ended");
                 continue;
             }
-            let on = || entry.waits_for.iter().map(|it| self.jobs[it.index()].status);
-            assert!(on().all(|it| it != JobStatus::Failed), "PENDING on a FAILED job");
+            let on = || {
+                entry
+                    .waits_for
+                    .iter()
+                    .map(|it| self.jobs[it.index()].status)
+            };
+            assert!(
+                on().all(|it| it != JobStatus::Failed),
+                "PENDING on a FAILED job"
+            );
             assert!(on().any(|it| !it.is_terminal()), "PENDING on nothing");
         }
     }
 }
 
-/// Σ vCPU in flight ≤ MAX · (1 − (reservation / 100)^active), in whole numbers.
-fn check_cap(used: u64, percent: u64, active: u32, queue: QueueId, world: &World) {
-    let batch = &world.batch;
-    let usable = batch.queues[queue].environments.iter();
-    let usable = usable.map(|id| &batch.environments[*id]);
-    let usable: Vec<_> = usable.filter(|it| it.enabled).collect();
-    let unknown = usable
-        .iter()
-        .any(|it| it.capacity == Capacity::Unmanaged && it.max_vcpus == 0);
-    if percent == 0 || unknown {
-        return;
+/// What the active shares of a queue may use together: MAX · (1 − (reservation / 100)^active), as a
+/// fraction.
+#[derive(Debug)]
+struct Cap {
+    usable: u128,
+    of: u128,
+}
+
+impl Cap {
+    /// None where nothing is reserved.
+    fn of(percent: u64, active: u32, queue: QueueId, world: &World) -> Option<Self> {
+        let batch = &world.batch;
+        let usable = batch.queues[queue].environments.iter();
+        let usable = usable.map(|id| &batch.environments[*id]);
+        let usable: Vec<_> = usable.filter(|it| it.enabled).collect();
+        let is_unknown =
+            |it: &&ComputeEnvironment| it.capacity == Capacity::Unmanaged && it.max_vcpus == 0;
+        if percent == 0 || usable.iter().any(is_unknown) {
+            return None;
+        }
+        let max: u64 = usable.iter().map(|it| u64::from(it.max_vcpus) * 1024).sum();
+        let whole = 100u128.pow(active);
+        Some(Cap {
+            usable: u128::from(max) * (whole - u128::from(percent).pow(active)),
+            of: whole,
+        })
     }
-    let max: u64 = usable.iter().map(|it| u64::from(it.max_vcpus) * 1024).sum();
-    let whole = 100u128.pow(active);
-    let usable = u128::from(max) * (whole - u128::from(percent).pow(active));
-    assert!(
-        u128::from(used) * whole <= usable,
-        "{used} CPU units in flight of {max} with {percent} % reserved and {active} active"
-    );
+
+    fn allows(&self, used: u64) -> bool {
+        u128::from(used) * self.of <= self.usable
+    }
 }
 
 pub fn environment_of(world: &World, cluster: ClusterId) -> Option<EnvironmentId> {

@@ -51,6 +51,8 @@ pub struct Hosts {
     is_standing: Vec<bool>,
     terminations: Vec<(SimTime, ClusterId)>,
     gone: u64,
+    /// How many were scaled in.
+    pub scaled_in: u64,
 }
 
 impl Hosts {
@@ -63,25 +65,36 @@ impl Hosts {
             })
         };
         let fails = plan.faults.instance_failure.is_some();
-        let terminations = plan.actions.iter().filter_map(|Action { at, what }| match what {
-            Deed::Instances {
-                cluster,
-                what: InstanceDeed::Terminate,
-                ..
-            } => Some((*at, *cluster)),
-            _ => None,
-        });
+        let terminations = plan
+            .actions
+            .iter()
+            .filter_map(|Action { at, what }| match what {
+                Deed::Instances {
+                    cluster,
+                    what: InstanceDeed::Terminate,
+                    ..
+                } => Some((*at, *cluster)),
+                _ => None,
+            });
         let limits = environments.iter().map(|(_, it)| {
-            vec![(SimTime::ZERO, u64::from(it.min_vcpus), u64::from(it.max_vcpus))]
+            vec![(
+                SimTime::ZERO,
+                u64::from(it.min_vcpus),
+                u64::from(it.max_vcpus),
+            )]
         });
         Hosts {
             hosts: HashMap::new(),
             of_gang: HashMap::new(),
             lives: environments.iter().map(|_| HashMap::new()).collect(),
             limits: limits.collect(),
-            is_standing: environments.ids().map(|id| !fails && !replaced(id)).collect(),
+            is_standing: environments
+                .ids()
+                .map(|id| !fails && !replaced(id))
+                .collect(),
             terminations: terminations.collect(),
             gone: 0,
+            scaled_in: 0,
         }
     }
 
@@ -100,8 +113,14 @@ impl Hosts {
         assert!(!host.is_gone, "placed on an instance that is gone");
         // A node comes to the instance that its job has kept for it.
         let is_kept = gang.is_some() && host.closed.is_some_and(|closed| since < closed);
-        assert!(host.closed.is_none() || is_kept, "placed on an instance that takes nothing");
-        assert!(host.held_by.is_none(), "an instance of a multi-node job is shared");
+        assert!(
+            host.closed.is_none() || is_kept,
+            "placed on an instance that takes nothing"
+        );
+        assert!(
+            host.held_by.is_none(),
+            "an instance of a multi-node job is shared"
+        );
         if let Some(gang) = gang {
             assert!(host.tenants.is_empty(), "a node is not alone");
             host.held_by = Some(gang);
@@ -140,7 +159,10 @@ impl Hosts {
     pub fn was_held(&self, at: Place, gang: JobId, placed: SimTime) {
         let last = self.hosts.get(&at).and_then(|host| host.last);
         if let Some((time, by)) = last {
-            assert!(by == Some(gang) || time <= placed, "an instance kept for a node was used");
+            assert!(
+                by == Some(gang) || time <= placed,
+                "an instance kept for a node was used"
+            );
         }
     }
 
@@ -172,8 +194,12 @@ impl Hosts {
                 let scaled_in =
                     host.closed.is_none() && !terminated && self.is_standing[environment.index()];
                 host.is_gone = true;
-                assert!(!scaled_in || host.tenants.is_empty(), "scaled in with an attempt on it");
+                assert!(
+                    !scaled_in || host.tenants.is_empty(),
+                    "scaled in with an attempt on it"
+                );
                 self.gone += 1;
+                self.scaled_in += u64::from(scaled_in);
                 if let Some(life) = lives.get_mut(&instance) {
                     life.gone = Some((now, self.gone, scaled_in));
                 }
@@ -185,7 +211,10 @@ impl Hosts {
     pub fn settled(&mut self, now: SimTime, world: &World) {
         for (limits, there) in self.limits.iter_mut().zip(world.batch.environments.items()) {
             let next = (u64::from(there.min_vcpus), u64::from(there.max_vcpus));
-            if limits.last().is_none_or(|(_, min, max)| (*min, *max) != next) {
+            if limits
+                .last()
+                .is_none_or(|(_, min, max)| (*min, *max) != next)
+            {
                 limits.push((now, next.0, next.1));
             }
         }
@@ -193,7 +222,10 @@ impl Hosts {
 
     pub fn are_empty(&self) {
         let mut hosts = self.hosts.values();
-        assert!(hosts.all(|it| it.tenants.is_empty() && it.used == (0, 0, 0)), "not empty");
+        assert!(
+            hosts.all(|it| it.tenants.is_empty() && it.used == (0, 0, 0)),
+            "not empty"
+        );
         assert!(self.of_gang.is_empty());
     }
 
@@ -206,10 +238,12 @@ impl Hosts {
             let lives: Vec<Life> = self.lives[id.index()].values().copied().collect();
             let limits = |at: SimTime| {
                 let mut limits = self.limits[id.index()].iter();
-                *limits.rfind(|it| it.0 <= at).expect("limits from the start on")
+                *limits
+                    .rfind(|it| it.0 <= at)
+                    .expect("limits from the start on")
             };
-            let strict = there.strategy == AllocationStrategy::BestFit
-                && there.capacity == Capacity::Ec2;
+            let strict =
+                there.strategy == AllocationStrategy::BestFit && there.capacity == Capacity::Ec2;
             for life in &lives {
                 let before = lives.iter().filter(|it| {
                     it.number < life.number && it.gone.is_none_or(|gone| gone.0 > life.launched)
@@ -220,7 +254,11 @@ impl Hosts {
                     true => before + life.vcpus <= max,
                     false => before < max,
                 };
-                assert!(fits, "{} launched beside {before} of {max} vCPUs", life.vcpus);
+                assert!(
+                    fits,
+                    "{} launched beside {before} of {max} vCPUs",
+                    life.vcpus
+                );
                 let Some((at, order, true)) = life.gone else {
                     continue;
                 };
@@ -228,9 +266,9 @@ impl Hosts {
                 if at + there.boot_time > end {
                     continue;
                 }
-                let left = lives.iter().filter(|it| {
-                    it.launched <= at && it.gone.is_none_or(|gone| gone.1 > order)
-                });
+                let left = lives
+                    .iter()
+                    .filter(|it| it.launched <= at && it.gone.is_none_or(|gone| gone.1 > order));
                 let left: u64 = left.map(|it| it.vcpus).sum();
                 let (_, min, _) = limits(at);
                 assert!(left >= min, "scaled in to {left} vCPUs with minvCpus {min}");

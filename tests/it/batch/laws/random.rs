@@ -214,7 +214,11 @@ impl Scenario {
         resources["type"] = json!(if kind == Kind::Spot { "SPOT" } else { "EC2" });
         resources["instanceRole"] = json!("ecsInstanceRole");
         resources["allocationStrategy"] = json!(strategy);
-        resources["minvCpus"] = json!(if self.chance(50) { 0 } else { self.within(0, most) });
+        resources["minvCpus"] = json!(if self.chance(50) {
+            0
+        } else {
+            self.within(0, most)
+        });
         resources["instanceTypes"] = json!(types);
         if kind == Kind::Spot {
             resources["spotIamFleetRole"] = json!("arn:aws:iam::111122223333:role/fleet");
@@ -268,7 +272,9 @@ impl Scenario {
         let (mut policies, mut queues) = (Vec::new(), Vec::new());
         let all = self.environments.clone();
         for fargate in [false, true] {
-            let of_kind = all.iter().filter(|it| (it.kind == Kind::Fargate) == fargate);
+            let of_kind = all
+                .iter()
+                .filter(|it| (it.kind == Kind::Fargate) == fargate);
             let names: Vec<&String> = of_kind.map(|it| &it.name).collect();
             if names.is_empty() {
                 continue;
@@ -491,8 +497,7 @@ impl Scenario {
             ]);
         }
         if self.chance(40) {
-            container["imagePull"] =
-                json!({"distribution": "constant", "value": self.secs(0, 40)});
+            container["imagePull"] = json!({"distribution": "constant", "value": self.secs(0, 40)});
         }
         if self.chance(20) {
             let probability = self.pick(&[0.05, 0.3]);
