@@ -18,7 +18,7 @@ use stowplan::scenario::load_text;
 use stowplan::time::SimTime;
 
 const FIRST_SEED: u64 = 1;
-const SCENARIOS: u64 = 800;
+const SCENARIOS: u64 = 300;
 /// Changes of state that the scenarios make together.
 const STEPS: u64 = 1_000_000;
 
@@ -73,8 +73,10 @@ impl<A: Recorder, B: Recorder> Recorder for Both<'_, A, B> {
 type Seen = BTreeMap<&'static str, u64>;
 
 /// What has to have happened somewhere: a law says little about what never happens.
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 15] = [
     "a job changed its state",
+    "a consumable resource was taken",
+    "an instance was launched",
     "an attempt was retried",
     "an attempt took too long",
     "an attempt failed to start",

@@ -194,6 +194,7 @@ impl Books {
     /// What has happened in the run, and how often.
     pub fn seen(&self) -> BTreeMap<&'static str, u64> {
         let mut seen = self.seen.clone();
+        seen.insert("an instance was launched", self.hosts.launched());
         seen.insert("a host was scaled in", self.hosts.scaled_in);
         seen.insert("a job changed its state", self.steps);
         seen
@@ -544,6 +545,9 @@ impl Books {
             }
         }
         entry.took = true;
+        if !world.batch.kinds[entry.kind].consumables.is_empty() {
+            self.see("a consumable resource was taken");
+        }
     }
 
     /// The attempt of a job, or of a node, has ended: what it took is free.

@@ -220,6 +220,11 @@ impl Hosts {
         }
     }
 
+    /// How many instances were launched, and registered.
+    pub fn launched(&self) -> u64 {
+        self.lives.iter().map(|lives| lives.len() as u64).sum()
+    }
+
     pub fn are_empty(&self) {
         let mut hosts = self.hosts.values();
         assert!(

@@ -353,7 +353,7 @@ impl Scenario {
     /// Workloads that submit at the same times, each depending on some of those before it.
     fn group(&mut self, number: u64, workloads: &mut Vec<Value>) {
         let mut times = Vec::new();
-        for _ in 0..self.within(4, 30) {
+        for _ in 0..self.within(8, 40) {
             let at = self.within(0, 7200);
             times.extend((0..self.within(1, 2)).map(|_| at));
         }
@@ -523,7 +523,7 @@ impl Scenario {
                 let work = self.pick(&self.works.clone());
                 let mut whose = json!({"job": work.name, "reason": "enough"});
                 if self.chance(90) {
-                    whose["number"] = json!(self.within(1, 30));
+                    whose["number"] = json!(self.within(1, 50));
                 }
                 if let Some(size) = work.size
                     && self.chance(60)
