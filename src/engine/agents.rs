@@ -13,7 +13,6 @@ use std::collections::VecDeque;
 
 use super::event::Ref;
 use super::lifecycle::Life;
-use super::plan::ResourceRelease;
 use super::task::{Task, TaskState};
 use super::{Engine, Recorder};
 use crate::model::arena::{ClusterId, Id, InstanceId};
@@ -57,14 +56,11 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// A task takes time to stop while its resources are promised to others.
     pub(super) fn linger(&mut self, at: Ref) {
-        if self.world.choices.release == ResourceRelease::OnStopped {
-            return;
-        }
-        let begun = self
+        let promised = self
             .tasks
             .get(at)
-            .is_some_and(|it| it.times.begun.is_some());
-        let Some(place) = self.agent_of(at).filter(|_| begun) else {
+            .is_some_and(|it| it.times.begun.is_some() && it.times.released.is_some());
+        let Some(place) = self.agent_of(at).filter(|_| promised) else {
             return;
         };
         let agent = self.agents.entry(place).or_default();

@@ -9,7 +9,7 @@ use super::jobs::child_of;
 use super::task::{Host, Stop, StopCode, StopReason};
 use super::{Engine, Recorder};
 use crate::batch::Nodes;
-use crate::engine::job::{Attempt, JobStatus, Part};
+use crate::engine::job::{Attempt, JobStatus, Part, StatusReason};
 use crate::model::arena::{InstanceId, JobId};
 use crate::time::SimTime;
 use crate::workload::container::Exit;
@@ -57,8 +57,29 @@ impl<R: Recorder> Engine<'_, R> {
         let (Some(gang), Some(first)) = (self.jobs.gangs.get(&id), self.first_node(id)) else {
             return;
         };
-        let (at, host) = (gang.at, gang.hosts[index as usize]);
-        self.launch_task(child_of(first, index), at, Host::Instance(host), 0);
+        let (at, host, placed) = (gang.at, gang.hosts[index as usize], gang.placed);
+        let (node, queue) = (child_of(first, index), self.job(id).kind);
+        let queue = self.world.batch.kinds[queue].queue;
+        let environment = self.world.batch.queues[queue].environments[at];
+        let cluster = self.world.batch.environments[environment].cluster;
+        if !self.is_gone(cluster, host) {
+            return self.launch_task(node, at, Host::Instance(host), 0);
+        }
+        // Its instance was lost before the main node ran.
+        let lost = Attempt {
+            environment,
+            instance: Some((cluster, host)),
+            placed,
+            started: None,
+            stopped: self.now,
+            exit: None,
+            container_reason: None,
+            reason: StatusReason::HostTerminated(cluster, host),
+            task: 0,
+            decided_by: None,
+            retried: false,
+        };
+        self.node_ended(node, lost);
     }
 
     /// A node runs. With the main node the job does, and the others are launched.

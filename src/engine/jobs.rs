@@ -603,8 +603,9 @@ impl<R: Recorder> Engine<'_, R> {
     pub(super) fn attempt_ended(&mut self, id: JobId, at: Ref) {
         let task = self.tasks.get(at).expect("a task that stopped lived");
         let (host, cluster) = (task.host, self.world.templates[task.template].cluster);
-        let Some(flight) = self.jobs.list[id].task.take() else {
-            // A node that was stopped because its job had ended.
+        let flight = &mut self.jobs.list[id].task;
+        let Some(flight) = flight.take_if(|flight| flight.task == at) else {
+            // A node that was stopped because its job had ended; it may be back by now.
             if let (Some(environment), Some(Host::Instance(instance))) =
                 (self.environment_of(cluster), host)
             {
@@ -864,6 +865,12 @@ impl Jobs {
             Part::Parent { first_child, .. } => Some(child_of(first_child?, index)),
             _ => None,
         }
+    }
+
+    /// Whether a task is the attempt of its job that is in flight.
+    pub fn is_in_flight(&self, task: &Task, at: Ref) -> bool {
+        let flight = task.job.and_then(|job| self.list[job].task);
+        flight.is_some_and(|flight| flight.task == at)
     }
 
     /// All jobs in order of creation.

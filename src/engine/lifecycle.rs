@@ -356,14 +356,17 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// A task is no longer meant to run: it no longer counts for placement, and what it holds may be
-    /// promised to others [U-16].
+    /// promised to others [U-16]; an attempt of a job keeps it to its end.
+    ///
+    /// Source of the latter: AWS Batch user guide, "Job states".
     fn leave(&mut self, at: Ref, stop: Stop) {
         let task = self.tasks.get_mut(at).expect("a task that leaves lives");
         task.stop = Some(stop);
         task.times.stopping = Some(self.now);
         let template = &self.world.templates[task.template];
         let cluster = &mut self.world.clusters[template.cluster];
-        let at_once = self.world.choices.release == ResourceRelease::OnStopping;
+        let at_once = self.world.choices.release == ResourceRelease::OnStopping
+            && !self.jobs.is_in_flight(task, at);
         match task.instance() {
             Some(id) if at_once => {
                 cluster.leave_and_free(id, &template.demand, template.group, task.gpus);

@@ -102,3 +102,18 @@ fn batch_g71_a_timeout_may_come_late() {
     assert_eq!(ran.end("A"), ("OK@65".to_owned(), EXITED.to_owned()));
     assert_eq!(ran.end("B"), ("FL@65".to_owned(), TIMEOUT.to_owned()));
 }
+
+#[test]
+fn batch_an_attempt_that_is_told_to_stop_keeps_its_resources_to_its_end() {
+    let ran = Case::new()
+        .job("A", "4,100,0")
+        .timeout(60)
+        .container(
+            "duration: {distribution: constant, value: 100s}, \
+             onSigterm: {duration: {distribution: constant, value: 20s}}",
+        )
+        .job("B", "4,10,0")
+        .run();
+    assert_eq!(ran.states("A"), "SB@0 RN@0 ST@0 RG@0 FL@80");
+    assert_eq!(ran.states("B"), "SB@0 RN@0 ST@80 RG@80 OK@90");
+}
