@@ -60,7 +60,7 @@ pub struct ComputeEnvironment {
     pub descriptions: Vec<Description>,
     /// Zones that launched instances take in turn.
     pub zones: Vec<String>,
-    /// From launch to registration.
+    /// From launch to registration; on Fargate, how long a job waits for its host.
     pub boot_time: SimDuration,
     /// `minScaleDownDelayMinutes`; absent: unset.
     pub scale_down_delay: Option<SimDuration>,

@@ -851,6 +851,12 @@ impl<R: Recorder> Engine<'_, R> {
 }
 
 impl Jobs {
+    /// The environment that a cluster belongs to.
+    pub fn environment_of(&self, cluster: ClusterId) -> Option<EnvironmentId> {
+        let known = self.environment_of.get(cluster.index()).copied();
+        known.flatten()
+    }
+
     /// The job of this number of a workload.
     fn job_of(&self, workload: WorkloadId, number: u64) -> Option<JobId> {
         let jobs = self.of_workload.get(workload.index())?;
