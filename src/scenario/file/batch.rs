@@ -47,7 +47,7 @@ pub struct ComputeEnvironment {
     pub unmanaged_vcpus: Option<i64>,
     /// What a managed environment launches.
     pub compute_resources: Option<ComputeResources>,
-    /// How jobs fare in an update of the infrastructure; not simulated.
+    /// How jobs fare in an update of the infrastructure.
     pub update_policy: Option<UpdatePolicy>,
     /// Role of the service; without effect.
     pub service_role: Option<Value>,
