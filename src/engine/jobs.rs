@@ -367,6 +367,9 @@ impl<R: Recorder> Engine<'_, R> {
         if entry.job.status.is_terminal() {
             return;
         }
+        if let Some(text) = self.world.batch.kinds[entry.job.kind].fails_with {
+            return self.end_job(id, JobStatus::Failed, StatusReason::Text(text));
+        }
         let (waits, broken) = (entry.unmet > 0, entry.broken);
         if waits || broken {
             if entry.job.status == JobStatus::Submitted {

@@ -564,6 +564,7 @@ impl<'a> Resolver<'a> {
             array_size: job.array_size,
             depends_on: self.dependencies(&place, submit),
             consumables,
+            fails_with: job.fails_with.map(|text| self.reason(text)),
         };
         let merged = submit.applied_to(definition).ok()?;
         self.job_facts
