@@ -60,7 +60,7 @@ pub struct ComputeEnvironment {
     pub descriptions: Vec<Description>,
     /// Zones that launched instances take in turn.
     pub zones: Vec<String>,
-    /// From launch to registration.
+    /// From launch to registration; on Fargate, how long a job waits for its host.
     pub boot_time: SimDuration,
     /// `minScaleDownDelayMinutes`; absent: unset.
     pub scale_down_delay: Option<SimDuration>,
@@ -159,6 +159,9 @@ pub struct JobKind {
     pub depends_on: Vec<Dependency>,
     /// Quantities of consumable resources that each instance of the job takes.
     pub consumables: Vec<(usize, u64)>,
+    /// The reason, by its number in [`crate::engine::World`], with which every such job fails as soon
+    /// as it is evaluated: a limit that SubmitJob does not judge. Absent: none is exceeded.
+    pub fails_with: Option<u32>,
 }
 
 /// The nodes of a multi-node parallel job.

@@ -154,6 +154,14 @@ pub enum Occurrence<'a> {
         /// The job.
         job: &'a Job,
     },
+    /// The head of a queue cannot start as things are; its reason says why. Told when that reason is
+    /// set first, and when it changes. Source: AWS Batch user guide, "Blocked job queue events".
+    JobBlocked {
+        /// Which job.
+        id: JobId,
+        /// The job.
+        job: &'a Job,
+    },
     /// A SubmitJob call was refused: its queue takes no jobs, or it depends on one that is not there.
     JobRefused {
         /// Whose call.

@@ -601,7 +601,8 @@ impl Recorder for Metrics {
             | Occurrence::Moved(_)
             | Occurrence::HealthChanged(_)
             | Occurrence::Service(_)
-            | Occurrence::Attempt { .. } => {}
+            | Occurrence::Attempt { .. }
+            | Occurrence::JobBlocked { .. } => {}
         }
     }
 

@@ -152,8 +152,7 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     pub(super) fn environment_of(&self, cluster: ClusterId) -> Option<EnvironmentId> {
-        let known = self.jobs.environment_of.get(cluster.index()).copied();
-        known.flatten()
+        self.jobs.environment_of(cluster)
     }
 
     /// An instance has registered.

@@ -367,6 +367,9 @@ impl<R: Recorder> Engine<'_, R> {
         if entry.job.status.is_terminal() {
             return;
         }
+        if let Some(text) = self.world.batch.kinds[entry.job.kind].fails_with {
+            return self.end_job(id, JobStatus::Failed, StatusReason::Text(text));
+        }
         let (waits, broken) = (entry.unmet > 0, entry.broken);
         if waits || broken {
             if entry.job.status == JobStatus::Submitted {
@@ -852,6 +855,12 @@ impl<R: Recorder> Engine<'_, R> {
 }
 
 impl Jobs {
+    /// The environment that a cluster belongs to.
+    pub fn environment_of(&self, cluster: ClusterId) -> Option<EnvironmentId> {
+        let known = self.environment_of.get(cluster.index()).copied();
+        known.flatten()
+    }
+
     /// The job of this number of a workload.
     fn job_of(&self, workload: WorkloadId, number: u64) -> Option<JobId> {
         let jobs = self.of_workload.get(workload.index())?;

@@ -184,7 +184,10 @@ impl<R: Recorder> Engine<'_, R> {
         let delay = match host {
             _ if !template.network_interface => None,
             Host::Instance(_) => Some(self.world.choices.interface_attachment),
-            Host::Fargate { .. } => Some(self.world.choices.fargate_provisioning),
+            Host::Fargate { .. } => Some(match self.jobs.environment_of(template.cluster) {
+                Some(environment) => self.world.batch.environments[environment].boot_time,
+                None => self.world.choices.fargate_provisioning,
+            }),
         };
         task.state = match delay {
             Some(_) => TaskState::Provisioning,
@@ -484,6 +487,8 @@ impl<R: Recorder> Engine<'_, R> {
         let delay = match task.host {
             _ if !self.world.templates[task.template].network_interface => SimDuration::ZERO,
             Some(Host::Instance(_)) => choices.interface_detachment,
+            // An attempt ends with its containers.
+            Some(Host::Fargate { .. }) if task.job.is_some() => SimDuration::ZERO,
             Some(Host::Fargate { .. }) => choices.fargate_deprovisioning,
             None => SimDuration::ZERO,
         };

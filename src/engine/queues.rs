@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, btree_map};
 use super::event::Event;
 use super::scale_up::needed_cpu;
 use super::task::Host;
-use super::{Engine, Recorder};
+use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::{self, Blocked, EnvironmentView, Standing, time_limit};
 use crate::batch::fair_share::{Cap, DispatchKey, FairShare, ShareIndex};
 use crate::batch::{Capacity, Choices, JobKind, JobQueue};
@@ -448,6 +448,11 @@ impl<R: Recorder> Engine<'_, R> {
                 self.schedule(since + limit, Event::HeadBlocked(queue));
             }
             self.jobs.block(id, why);
+            if same.is_none() {
+                let job = &self.jobs.list[id].job;
+                let occurrence = Occurrence::JobBlocked { id, job };
+                self.recorder.record(self.now, occurrence, &self.world);
+            }
         }
     }
 

@@ -144,6 +144,15 @@ impl<W: io::Write> EventRows<W> {
                     put(line, "retried", attempt.retried);
                 }
             }
+            Occurrence::JobBlocked { id, job } => {
+                self.job("jobBlocked", id, job, world, line);
+                put(line, "status", job.status.text());
+                let queue = world.batch.kinds[job.kind].queue;
+                put(line, "jobQueue", &world.batch.queues[queue].name);
+                if let Some(reason) = &job.reason {
+                    put(line, "statusReason", world.status_reason(reason));
+                }
+            }
             Occurrence::JobRefused { workload, kind } => {
                 put(line, "event", "jobRefused");
                 put(line, "workload", self.workload(workload));

@@ -36,6 +36,11 @@ fn counts(results: &Results) -> String {
         1 => " and by a service".to_owned(),
         count => format!(" and by {count} services"),
     };
+    // Tasks of jobs are asked for by no call.
+    let in_calls = match (calls.made, tasks.services, &results.jobs) {
+        (0, 0, Some(_)) => String::new(),
+        (made, ..) => format!(" in {made} calls"),
+    };
     // Where everybody who is accepted is placed in the same breath, one number says it.
     let accepted = if tasks.accepted == tasks.placed {
         String::new()
@@ -55,8 +60,8 @@ fn counts(results: &Results) -> String {
         }
     }
     let mut lines = vec![format!(
-        "{} tasks asked for in {} calls{by_services}: {accepted}{} placed ({states}), {} given up, {} waiting",
-        tasks.requested, calls.made, tasks.placed, tasks.given_up, tasks.waiting
+        "{} tasks asked for{in_calls}{by_services}: {accepted}{} placed ({states}), {} given up, {} waiting",
+        tasks.requested, tasks.placed, tasks.given_up, tasks.waiting
     )];
     if tasks
         .stop_codes

@@ -16,8 +16,10 @@ pub use action::{
     QuantityOperation, SettableStatus, StopTask, UpdateAutoScalingGroup, UpdateConsumableResource,
     UpdateContainerInstancesState, UpdateService, UpdateTaskProtection,
 };
-pub use assumptions::{Assumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties};
-pub use batch::{Batch, BatchAssumptions, ComputeEnvironment, InsufficientCapacity, Usage};
+pub use assumptions::{
+    Assumptions, BatchAssumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties,
+};
+pub use batch::{Batch, ComputeEnvironment, InsufficientCapacity};
 pub use capacity::{
     AutoScalingGroup, CapacityProvider, Fargate, Faults, InstanceFailures, Interruptions,
     LaunchRate, WarmPool, is_fargate,

@@ -512,6 +512,11 @@ fn every_open_question_has_a_key() {
         let mark = format!("[U-{number:02}]");
         assert!(source.matches(&mark).count() >= 1, "{mark}");
     }
+    let source = include_str!("file/assumptions/batch.rs");
+    for number in 1..=59 {
+        let mark = format!("[B-{number:02}]");
+        assert!(source.contains(&mark), "{mark}");
+    }
     let told = serde_json::to_value(Assumptions::default()).expect("it can be told");
     let told = told.as_object().expect("a mapping");
     assert_eq!(told.len(), 47 + 9 + 1);
@@ -519,6 +524,9 @@ fn every_open_question_has_a_key() {
     assert_eq!(told["bootTime"], "2m");
     assert_eq!(told["fargateProvisioning"], "17s700ms");
     let of_batch = told["awsBatch"].as_object().expect("a mapping");
+    assert_eq!(of_batch.len(), 59 + 3);
+    assert_eq!(of_batch["packing"], "tightest-fit");
+    assert_eq!(of_batch["fargateStart"], "30s");
     let mut values = told.values().filter(|value| !value.is_object());
     assert!(
         values

@@ -23,6 +23,18 @@ const FILES: [&str; 11] = [
     "waits.svg",
 ];
 
+/// What a run with job queues has besides.
+const JOB_FILES: [&str; 8] = [
+    "attempts.csv",
+    "attempts.png",
+    "attempts.svg",
+    "job-waits.png",
+    "job-waits.svg",
+    "jobs.csv",
+    "jobs.png",
+    "jobs.svg",
+];
+
 /// A command that was run.
 struct Done {
     code: Option<i32>,
@@ -172,7 +184,7 @@ fn words(line: &str) -> String {
 #[test]
 fn every_scenario_runs_and_its_comment_is_true() {
     let names_of_all = scenario_names();
-    assert!(names_of_all.len() >= 18, "{names_of_all:?}");
+    assert!(names_of_all.len() >= 24, "{names_of_all:?}");
     for name in names_of_all {
         let folder = temporary();
         let out = succeed(folder.path(), &["run", &scenario(&name)]);
@@ -218,6 +230,9 @@ fn files_of(summary: &Value) -> Vec<String> {
     if number(summary, "/results/tasks/services") > 0 {
         files.push("service-events.csv".to_owned());
     }
+    if summary["results"]["jobs"].is_object() {
+        files.extend(JOB_FILES.map(str::to_owned));
+    }
     files.sort();
     files
 }
@@ -237,7 +252,11 @@ fn check_accounts(name: &str, summary: &Value) {
         tasks("stopped") + alive.iter().sum::<u64>(),
         "{name}"
     );
-    let checks = &summary["results"]["checks"];
+    let results = &summary["results"];
+    if results["jobs"].is_object() {
+        assert_eq!(results["jobs"]["littlesLaw"], true, "{name}");
+    }
+    let checks = &results["checks"];
     assert_eq!(checks["littlesLaw"], true, "{name}");
     assert_eq!(checks["utilizationLaw"], true, "{name}");
 }

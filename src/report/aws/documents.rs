@@ -125,6 +125,7 @@ impl<W: Write> Documents<W> {
             | Occurrence::Service(_)
             | Occurrence::Job { .. }
             | Occurrence::Attempt { .. }
+            | Occurrence::JobBlocked { .. }
             | Occurrence::JobRefused { .. } => {}
         }
         Ok(())

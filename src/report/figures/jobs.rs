@@ -121,13 +121,13 @@ fn in_flight(task: &Task, end: SimTime) -> Bar {
     }
 }
 
-/// Waits of all jobs, and of the queues when there are several; of one queue with fair share, of its
-/// shares.
+/// Waits of all jobs, of each queue, and of one with fair share by its shares; the largest groups
+/// first.
 fn waits(scenario: &str, since: SimTime, outcome: &Outcome) -> Ecdf {
     let batch = &outcome.world.batch;
     let several = batch.queues.len() > 1;
     let mut all = Vec::new();
-    let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut of_kinds: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     for job in outcome.jobs.items().iter().filter(|job| !job.is_node()) {
         let Some(wait) = job.wait().filter(|_| job.times.created >= since) else {
             continue;
@@ -135,18 +135,18 @@ fn waits(scenario: &str, since: SimTime, outcome: &Outcome) -> Ecdf {
         all.push(wait.secs());
         let kind = &batch.kinds[job.kind];
         let queue = &batch.queues[kind.queue];
-        let group = match several {
-            true => Some(queue.name.as_str()),
-            false => kind.share.as_deref().filter(|_| queue.policy.is_some()),
-        };
-        if let Some(group) = group {
-            groups.entry(group).or_default().push(wait.secs());
-        }
+        let share = kind.share.as_deref().filter(|_| queue.policy.is_some());
+        let queue = several.then_some(queue.name.as_str());
+        of_kinds
+            .entry((queue, share))
+            .or_default()
+            .push(wait.secs());
     }
-    let mut groups: Vec<(String, Vec<f64>)> = groups
-        .into_iter()
-        .map(|(name, waits)| (name.to_owned(), waits))
-        .collect();
+    let named = of_kinds.into_iter().map(|((queue, share), waits)| {
+        let parts: Vec<&str> = queue.into_iter().chain(share).collect();
+        (parts.join(", "), waits)
+    });
+    let mut groups: Vec<(String, Vec<f64>)> = named.collect();
     groups.sort_by_key(|(_, waits)| std::cmp::Reverse(waits.len()));
     if groups.len() < 2 {
         groups.clear();

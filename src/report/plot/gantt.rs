@@ -276,7 +276,7 @@ impl Rows {
             label.at.0 = end;
             picture.text(label);
         }
-        let middle = (22, (TOP + BOTTOM) / 2);
+        let middle = (22, (TOP + self.bottom()) / 2);
         picture.text(Label::new(middle, Anchor::Upward, "instance"));
         end
     }

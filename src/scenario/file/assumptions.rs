@@ -6,7 +6,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BatchAssumptions;
 use crate::api::FargateSizes;
 use crate::engine::plan::{Choices, ResourceRelease, ScaleInOrder, WaitingOrder};
 use crate::time::SimDuration;
@@ -34,23 +33,33 @@ macro_rules! readings {
 
 /// Declares the assumptions with their defaults.
 macro_rules! assumptions {
-    ($($(#[$about:meta])* $key:ident: $kind:ty = $default:expr,)*) => {
-        /// Choices where AWS documents nothing, each with its default.
+    (
+        $(#[$of_all:meta])* $all:ident;
+        $($(#[$about:meta])* $key:ident: $kind:ty = $default:expr,)*
+    ) => {
+        $(#[$of_all])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-        pub struct Assumptions {
+        pub struct $all {
             $($(#[$about])* pub $key: $kind,)*
         }
 
-        impl Default for Assumptions {
+        impl Default for $all {
             fn default() -> Self {
-                Assumptions { $($key: $default,)* }
+                $all { $($key: $default,)* }
             }
         }
     };
 }
 
+mod batch;
+
+pub use batch::BatchAssumptions;
+
 assumptions! {
+    /// Choices where AWS documents nothing, each with its default.
+    Assumptions;
+
     /// AWS Batch.
     aws_batch: BatchAssumptions = BatchAssumptions::default(),
     /// How the tasks of one call are placed [U-01].

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::ContainerInstances;
@@ -13,9 +13,6 @@ use crate::api::batch::{
     ComputeEnvironmentType, ComputeResources, ConsumableResource, JobDefinition, JobQueue,
     SchedulingPolicy, UpdatePolicy,
 };
-use crate::batch::Choices;
-use crate::batch::fair_share::UsageMode;
-use crate::time::SimDuration;
 use crate::units::{Duration, MemorySize};
 
 /// AWS Batch.
@@ -50,7 +47,7 @@ pub struct ComputeEnvironment {
     pub unmanaged_vcpus: Option<i64>,
     /// What a managed environment launches.
     pub compute_resources: Option<ComputeResources>,
-    /// How jobs fare in an update of the infrastructure; not simulated.
+    /// How jobs fare in an update of the infrastructure.
     pub update_policy: Option<UpdatePolicy>,
     /// Role of the service; without effect.
     pub service_role: Option<Value>,
@@ -59,8 +56,8 @@ pub struct ComputeEnvironment {
     /// Zones that launched instances take in turn; none if left out.
     #[schemars(length(min = 1))]
     pub availability_zones: Option<Vec<String>>,
-    /// From launch to registration; 180s if left out. On Fargate, how long a task is provisioned;
-    /// `assumptions.fargateProvisioning` holds there.
+    /// From launch to registration; `assumptions.awsBatch.bootTime` if left out. On Fargate, how
+    /// long a job waits in STARTING for its host; `assumptions.awsBatch.fargateStart` if left out.
     pub boot_time: Option<Duration>,
     /// Memory that instances of a type register, where the catalogue is not to be believed.
     #[serde(default)]
@@ -89,86 +86,4 @@ pub struct InsufficientCapacity {
     pub from: Duration,
     /// Up to here; for good if left out.
     pub until: Option<Duration>,
-}
-
-/// Choices about AWS Batch where AWS documents nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct BatchAssumptions {
-    /// From SUBMITTED to the next state [B-05].
-    pub evaluation_delay: Duration,
-    /// Jobs behind the head of a queue that are tried when the head finds no place [B-30].
-    #[schemars(range(max = 10_000))]
-    pub lookahead: u32,
-    /// Whether `onExitCode: "*"` needs an exit code [B-08].
-    pub exit_star_needs_code: bool,
-    /// How much later than its time a timeout comes.
-    pub timeout_lag: Duration,
-    /// How long a container that says nothing of SIGTERM survives it; at most 30s.
-    pub term_grace: Duration,
-    /// How long an idle instance is kept where nothing says otherwise [B-44].
-    pub idle_time: Duration,
-    /// From launch to registration of an instance [B-43].
-    pub boot_time: Duration,
-    /// How long nodes of a multi-node job that are not the main one are STARTING [B-25].
-    pub node_start: Duration,
-    /// What fair share measures [B-32].
-    pub usage_mode: Usage,
-    /// How much longer a share stays active [B-34].
-    pub inactive_lag: Duration,
-}
-
-/// What fair share measures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Usage {
-    /// vCPU-seconds in the window of the policy, recent ones more than old ones.
-    #[default]
-    Window,
-    /// vCPUs in use now.
-    Current,
-}
-
-const fn secs(secs: u64) -> Duration {
-    Duration::of(SimDuration::from_secs(secs))
-}
-
-impl Default for BatchAssumptions {
-    fn default() -> Self {
-        BatchAssumptions {
-            evaluation_delay: secs(0),
-            lookahead: 0,
-            exit_star_needs_code: false,
-            timeout_lag: secs(0),
-            term_grace: secs(0),
-            idle_time: secs(600),
-            boot_time: secs(180),
-            node_start: secs(0),
-            usage_mode: Usage::Window,
-            inactive_lag: secs(0),
-        }
-    }
-}
-
-impl BatchAssumptions {
-    /// What the engine goes by.
-    pub fn choices(&self) -> Choices {
-        Choices {
-            evaluation_delay: self.evaluation_delay.span(),
-            lookahead: self.lookahead,
-            exit_star_needs_code: self.exit_star_needs_code,
-            timeout_lag: self.timeout_lag.span(),
-            idle_time: self.idle_time.span(),
-            usage_mode: match self.usage_mode {
-                Usage::Window => UsageMode::Window,
-                Usage::Current => UsageMode::Current,
-            },
-            inactive_lag: self.inactive_lag.span(),
-        }
-    }
-
-    /// The longest grace that a container has. Source: AWS Batch user guide, "Job timeouts".
-    pub fn grace(&self) -> SimDuration {
-        self.term_grace.span().min(SimDuration::from_secs(30))
-    }
 }

@@ -193,6 +193,11 @@ impl<'a> Resolver<'a> {
             .and_then(|policy| policy.min_scale_down_delay_minutes)
             .filter(|minutes| *minutes > 0);
         let strategy = resources.map_or(AllocationStrategy::BestFit, |it| strategy(it.strategy()));
+        let assumptions = &self.scenario.assumptions.aws_batch;
+        let usual_boot_time = match capacity.is_fargate() {
+            true => assumptions.fargate_start,
+            false => assumptions.boot_time,
+        };
         ComputeEnvironment {
             name: written.compute_environment_name.clone(),
             cluster,
@@ -207,10 +212,7 @@ impl<'a> Resolver<'a> {
             offers,
             descriptions,
             zones: written.availability_zones.clone().unwrap_or_default(),
-            boot_time: written
-                .boot_time
-                .unwrap_or(self.scenario.assumptions.aws_batch.boot_time)
-                .span(),
+            boot_time: written.boot_time.unwrap_or(usual_boot_time).span(),
             scale_down_delay: minutes.map(|it| SimDuration::from_secs(it.unsigned_abs() * 60)),
             shortages,
         }
@@ -562,6 +564,7 @@ impl<'a> Resolver<'a> {
             array_size: job.array_size,
             depends_on: self.dependencies(&place, submit),
             consumables,
+            fails_with: job.fails_with.map(|text| self.reason(text)),
         };
         let merged = submit.applied_to(definition).ok()?;
         self.job_facts

@@ -324,8 +324,7 @@ impl Case {
             horizon => format!("horizon: {horizon}\n"),
         };
         format!(
-            "name: golden\n{horizon}assumptions: {{fargateProvisioning: 0s, \
-             fargateDeprovisioning: 0s, awsBatch: {{{}}}}}\nbatch:\n \
+            "name: golden\n{horizon}assumptions: {{awsBatch: {{fargateStart: 0s, {}}}}}\nbatch:\n \
              computeEnvironments: [{}]\n schedulingPolicies: [{}]\n jobQueues: [{}]\n \
              consumableResources: [{}]\n jobDefinitions: [{}]\n\
              workloads: [{}]\nactions: [{}]\n",

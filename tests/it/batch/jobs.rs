@@ -150,3 +150,17 @@ fn batch_g135_jobs_without_run_time_pass_in_one_instant() {
     assert_eq!(ran.end("C").0, "FL@0");
     assert_eq!(ran.attempts("C"), "0-0 exit 1, 0-0 exit 1, 0-0 exit 1");
 }
+
+#[test]
+fn a_job_with_too_long_overrides_is_taken_and_fails() {
+    let long = format!("containerOverrides: {{command: [{}]}}", "x".repeat(8_200));
+    let case = Case::new().job("A", "1,10,0").submit(&long);
+    let case = case.job("B", "1,10,0").submit(&long).array(2);
+    let ran = case.job("C", "1,10,0").after(&["A"]).run();
+    let text = "Container Overrides length must be at most 8192";
+    assert_eq!(ran.states("A"), "SB@0 FL@0");
+    assert_eq!(ran.reason("A"), text);
+    assert_eq!(ran.states("B"), "SB@0 PD@0 FL@0");
+    assert_eq!(ran.reason("B:1"), text);
+    assert_eq!(ran.reason("C"), "Dependent Job failed");
+}

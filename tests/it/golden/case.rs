@@ -635,8 +635,10 @@ impl Recorder for Witness {
                     tell(format!("{name} at {reservation:.1}"));
                 }
             }
-            Occurrence::Job { .. } | Occurrence::Attempt { .. } | Occurrence::JobRefused { .. } => {
-            }
+            Occurrence::Job { .. }
+            | Occurrence::Attempt { .. }
+            | Occurrence::JobBlocked { .. }
+            | Occurrence::JobRefused { .. } => {}
             Occurrence::Service(note) => {
                 let name = &self.names[note.service.index()];
                 tell(format!("{name} {}", wording::service_news(&note.what)));

@@ -66,7 +66,9 @@ impl Recorder for Digest {
                 (call.workload, call.number, call.missing).hash(hasher);
             }
             Occurrence::Scaled(scaled) => (scaled.provider, scaled.desired).hash(hasher),
-            Occurrence::Job { id, job, .. } | Occurrence::Attempt { id, job } => {
+            Occurrence::Job { id, job, .. }
+            | Occurrence::Attempt { id, job }
+            | Occurrence::JobBlocked { id, job } => {
                 (id, job.status as u8).hash(hasher);
             }
             Occurrence::JobRefused { workload, kind } => (workload, kind).hash(hasher),
@@ -682,6 +684,7 @@ impl Recorder for Books {
             | Occurrence::Service(_)
             | Occurrence::Job { .. }
             | Occurrence::Attempt { .. }
+            | Occurrence::JobBlocked { .. }
             | Occurrence::JobRefused { .. } => {}
             Occurrence::Refused { call, .. } => {
                 assert!(0 < call.missing && call.missing <= call.count);
