@@ -64,9 +64,9 @@ struct Recorded {
     started: u64,
     run_time: u64,
     completed: u64,
-    /// Micro-dollars for the job itself and for its share of what its instance had idle; absent
-    /// where no bill was found.
-    billed: Option<(u64, u64)>,
+    /// US dollars for the job itself and for its share of what its instance had idle, to be told and
+    /// no more; absent where no bill was found.
+    billed: Option<(f64, f64)>,
 }
 
 /// Converts a list; of all runs, or of one.
@@ -203,7 +203,7 @@ impl Recorded {
             return Err(format!("start_s: {before} is before the submit_s {after}"));
         }
         let bills = [&row.billed_split_cost_usd, &row.billed_unused_cost_usd];
-        let [own, idle] = bills.map(|text| text.as_deref().and_then(micro_dollars));
+        let [own, idle] = bills.map(|text| text.as_deref().and_then(usd));
         Ok(Recorded {
             submitted,
             started,
@@ -219,10 +219,9 @@ impl Recorded {
     }
 }
 
-/// A bill in micro-dollars, rounded down: bills have more digits.
-fn micro_dollars(text: &str) -> Option<u64> {
-    let end = text.find('.').map_or(text.len(), |point| point + 7);
-    millionths(text.get(..end).unwrap_or(text))
+/// US dollars of a bill.
+fn usd(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|usd: &f64| usd.is_finite())
 }
 
 /// Quantities of a job, in millionths.
@@ -286,6 +285,7 @@ fn environment(rows: &[&Recorded]) -> String {
         instanceRole: ecsInstanceRole
         subnets: [subnet-1]
         securityGroupIds: [sg-1]
+      bootTime: 180s  # the list does not tell it either
       availabilityZones: [{}]
 ",
         listed(types),

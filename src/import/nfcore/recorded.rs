@@ -25,12 +25,9 @@ pub(super) fn figures(rows: &[&Recorded], starts: &BTreeMap<&str, u64>) -> Vec<S
         ),
         at_once(rows, starts),
     ];
-    let bills: Vec<(u64, u64)> = rows.iter().filter_map(|it| it.billed).collect();
+    let bills: Vec<(f64, f64)> = rows.iter().filter_map(|it| it.billed).collect();
     if !bills.is_empty() {
-        let usd = |part: fn(&(u64, u64)) -> u64| {
-            let sum: u64 = bills.iter().map(part).sum();
-            sum as f64 / 1e6
-        };
+        let usd = |part: fn(&(f64, f64)) -> f64| bills.iter().map(part).sum::<f64>();
         figures.push(format!(
             "billed for {} jobs: {:.2} USD, and {:.2} USD for what their instances had idle",
             bills.len(),
