@@ -16,7 +16,8 @@ mod document;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::jobs::{
-    self, Converted, Job, LEAST_MEMORY_MIB, Ledger, Names, Setting, Stream, Target, shown,
+    self, Converted, Job, LEAST_MEMORY_MIB, Ledger, Names, Setting, Stream, Target,
+    UNLIMITED_VCPUS, shown,
 };
 use crate::scenario::problem::{Problem, Problems};
 use crate::time::{SimDuration, SimTime};
@@ -68,12 +69,11 @@ pub fn convert(sources: &[(String, String)], target: Target<'_>) -> Result<Conve
     }
     let links = Links::new(&details, &selection.taken);
     let (streams, joins) = streams(&selection.taken, &links);
-    let most = most_vcpus(&selection.taken);
     let has_gpus = selection.taken.iter().any(|job| job.gpus() > 0);
     let setting = Setting {
         comment: comment(file, sources.len(), selection.taken.len()),
         description: "Jobs that ran on AWS Batch, at their recorded times.",
-        environment: environment(most, has_gpus),
+        environment: environment(has_gpus),
         environment_name: "elastic",
         target,
     };
@@ -81,7 +81,7 @@ pub fn convert(sources: &[(String, String)], target: Target<'_>) -> Result<Conve
         let (vcpus, memory) = (jobs::units(job.vcpus), jobs::units(job.memory_mib));
         amounts(job.duration, vcpus, memory, job.gpus)
     };
-    let notes = notes(&selection, &links, streams.len(), joins, most);
+    let notes = notes(&selection, &links, streams.len(), joins);
     setting.convert(&streams, selection.ledger, QUANTITIES, measure, notes)
 }
 
@@ -238,24 +238,7 @@ fn streams(taken: &[&Detail], links: &Links) -> (Vec<Stream>, usize) {
     (streams, joins)
 }
 
-/// Most vCPUs of jobs that are submitted and have not ended, as recorded.
-fn most_vcpus(taken: &[&Detail]) -> u64 {
-    let mut changes = Vec::new();
-    for detail in taken {
-        let vcpus = i64::from(detail.whole_vcpus());
-        changes.push((detail.created_at, vcpus));
-        changes.push((detail.stopped_at.unwrap_or(0), -vcpus));
-    }
-    changes.sort_unstable();
-    let (mut level, mut most) = (0, 1);
-    for (_, change) in changes {
-        level += change;
-        most = most.max(level);
-    }
-    most.unsigned_abs()
-}
-
-fn environment(most: u64, has_gpus: bool) -> String {
+fn environment(has_gpus: bool) -> String {
     let types = if has_gpus { "optimal, g4dn" } else { "optimal" };
     format!(
         "    # There to be changed: the documents do not tell it.
@@ -266,13 +249,12 @@ fn environment(most: u64, has_gpus: bool) -> String {
         type: EC2
         allocationStrategy: BEST_FIT_PROGRESSIVE
         minvCpus: 0
-        maxvCpus: {}  # twice what jobs ever want at once
+        maxvCpus: {UNLIMITED_VCPUS}  # no limit
         instanceTypes: [{types}]
         instanceRole: ecsInstanceRole
         subnets: [subnet-1]
         securityGroupIds: [sg-1]
-",
-        most * 2
+"
     )
 }
 
@@ -293,21 +275,11 @@ fn comment(file: &str, documents: usize, jobs: usize) -> String {
 }
 
 /// What was chosen, in words, and how many jobs it concerns.
-fn notes(
-    selection: &Selection<'_>,
-    links: &Links,
-    queues: usize,
-    joins: usize,
-    most: u64,
-) -> Vec<String> {
+fn notes(selection: &Selection<'_>, links: &Links, queues: usize, joins: usize) -> Vec<String> {
     let mut notes = vec![
         "the documents do not tell the compute environment, nor what the job definitions held: \
-         instances are of `optimal`, and jobs have one attempt without a timeout"
+         instances are of `optimal`, as many as jobs want, and jobs have one attempt without a timeout"
             .to_owned(),
-        format!(
-            "vCPUs of jobs that are submitted and have not ended: {most} at most; maxvCpus: {}",
-            most * 2
-        ),
         format!("job queues: {queues}, all of one priority"),
     ];
     let taken = &selection.taken;

@@ -13,6 +13,9 @@ use crate::scenario::problem::{Problem, Problems, quoted};
 use crate::time::{MICROS_PER_SEC, SimDuration, SimTime};
 use crate::workload::trace::{self, JobRow};
 
+/// `maxvCpus` of an environment whose own is not known: more than the jobs can want.
+pub(super) const UNLIMITED_VCPUS: u32 = 1_000_000;
+
 /// How the files of a conversion will be called.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {

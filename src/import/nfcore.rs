@@ -8,14 +8,16 @@
 //!
 //! Source: seqeralabs/nf-aggregate, run dumps of Seqera Platform; MIT License.
 
+mod recorded;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use serde::Deserialize;
 
 use super::jobs::{
-    self, Converted, Job, LEAST_MEMORY_MIB, Ledger, Names, Setting, Stream, Target, millionths,
-    shown,
+    self, Converted, Job, LEAST_MEMORY_MIB, Ledger, Names, Setting, Stream, Target,
+    UNLIMITED_VCPUS, millionths, shown,
 };
 use super::openb::List;
 use crate::scenario::problem::{Problem, Problems, quoted};
@@ -43,6 +45,7 @@ struct Row {
     process: String,
     exit_code: u64,
     submit_s: String,
+    start_s: String,
     complete_s: String,
     run_s: String,
     vcpus: u32,
@@ -50,14 +53,20 @@ struct Row {
     machine_type: String,
     az: String,
     price_model: String,
+    billed_split_cost_usd: Option<String>,
+    billed_unused_cost_usd: Option<String>,
 }
 
 /// A row that has been understood. Times are microseconds.
 struct Recorded {
     row: Row,
     submitted: u64,
+    started: u64,
     run_time: u64,
     completed: u64,
+    /// US dollars for the job itself and for its share of what its instance had idle, to be told and
+    /// no more; absent where no bill was found.
+    billed: Option<(f64, f64)>,
 }
 
 /// Converts a list; of all runs, or of one.
@@ -102,16 +111,15 @@ pub fn convert(
         })
         .collect();
     jobs.sort_by_key(|job| job.at);
-    let most = most_vcpus(&taken, &starts);
     let setting = Setting {
         comment: comment(&file, taken.len(), &starts),
         description: "Jobs of nf-core pipelines that ran on AWS Batch, at their recorded times.",
-        environment: environment(&taken, most),
+        environment: environment(&taken),
         environment_name: "recorded",
         target,
     };
     let measure = |job: &Job| amounts(job.vcpus, job.duration.micros(), job.memory_mib);
-    let notes = notes(&taken, &starts, most);
+    let notes = notes(&taken, &starts);
     setting.convert(&Stream::only(jobs), ledger, QUANTITIES, measure, notes)
 }
 
@@ -189,9 +197,18 @@ impl Recorded {
                 "complete_s: {before} is before the submit_s {after}"
             ));
         }
+        let started = micros("start_s", &row.start_s)?;
+        if started < submitted {
+            let (before, after) = (&row.start_s, &row.submit_s);
+            return Err(format!("start_s: {before} is before the submit_s {after}"));
+        }
+        let bills = [&row.billed_split_cost_usd, &row.billed_unused_cost_usd];
+        let [own, idle] = bills.map(|text| text.as_deref().and_then(usd));
         Ok(Recorded {
             submitted,
+            started,
             completed,
+            billed: own.zip(idle),
             run_time: micros("run_s", &row.run_s)?,
             row,
         })
@@ -200,6 +217,11 @@ impl Recorded {
     fn amounts(&self) -> [i128; 5] {
         amounts(self.row.vcpus, self.run_time, self.row.memory_mib)
     }
+}
+
+/// US dollars of a bill.
+fn usd(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|usd: &f64| usd.is_finite())
 }
 
 /// Quantities of a job, in millionths.
@@ -236,31 +258,12 @@ fn starts<'a>(rows: &[&'a Recorded]) -> BTreeMap<&'a str, u64> {
     starts
 }
 
-/// Most vCPUs of jobs that are submitted and have not ended, as recorded.
-fn most_vcpus(rows: &[&Recorded], starts: &BTreeMap<&str, u64>) -> u64 {
-    let mut changes = Vec::new();
-    for it in rows {
-        let start = starts[it.row.run_id.as_str()];
-        let vcpus = i64::from(it.row.vcpus);
-        changes.push((start + it.completed, -vcpus));
-        changes.push((start + it.submitted, vcpus));
-    }
-    // What ends at a moment stands before what begins then: it is smaller.
-    changes.sort_unstable();
-    let (mut level, mut most) = (0, 0);
-    for (_, change) in changes {
-        level += change;
-        most = most.max(level);
-    }
-    most.unsigned_abs()
-}
-
 /// Whether all jobs ran on Spot.
 fn is_spot(rows: &[&Recorded]) -> bool {
     rows.iter().all(|it| it.row.price_model == "spot")
 }
 
-fn environment(rows: &[&Recorded], most: u64) -> String {
+fn environment(rows: &[&Recorded]) -> String {
     let types: BTreeSet<&str> = rows.iter().map(|it| it.row.machine_type.as_str()).collect();
     let zones: BTreeSet<&str> = rows.iter().map(|it| it.row.az.as_str()).collect();
     let listed = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
@@ -277,14 +280,14 @@ fn environment(rows: &[&Recorded], most: u64) -> String {
         # There to be changed: the list does not tell it.
         allocationStrategy: {strategy}
         minvCpus: 0
-        maxvCpus: {}  # twice what jobs ever want at once
+        maxvCpus: {UNLIMITED_VCPUS}  # no limit
         instanceTypes: [{}]
         instanceRole: ecsInstanceRole
         subnets: [subnet-1]
         securityGroupIds: [sg-1]
+      bootTime: 180s  # the list does not tell it either
       availabilityZones: [{}]
 ",
-        most * 2,
         listed(types),
         listed(zones)
     )
@@ -311,16 +314,17 @@ fn comment(file: &str, jobs: usize, starts: &BTreeMap<&str, u64>) -> String {
 }
 
 /// What was chosen, in words, and how many jobs it concerns.
-fn notes(rows: &[&Recorded], starts: &BTreeMap<&str, u64>, most: u64) -> Vec<String> {
+fn notes(rows: &[&Recorded], starts: &BTreeMap<&str, u64>) -> Vec<String> {
     let mut notes = vec![
-        "the list does not tell the compute environment: it may launch the recorded types".to_owned(),
-        format!("vCPUs of jobs that are submitted and have not ended: {most} at most; maxvCpus: {}", most * 2),
+        "the list does not tell the compute environment: it may launch the recorded types, as many \
+         as jobs want"
+            .to_owned(),
         "jobs have neither dependencies, as the list has none, nor timeouts: run times are as recorded"
             .to_owned(),
     ];
-    let mut starts: Vec<(&u64, &&str)> = starts.iter().map(|(run, start)| (start, run)).collect();
-    starts.sort_unstable();
-    for (start, run) in starts {
+    let mut in_order: Vec<(&u64, &&str)> = starts.iter().map(|(run, start)| (start, run)).collect();
+    in_order.sort_unstable();
+    for (start, run) in in_order {
         notes.push(format!("run {} starts at {} h", quoted(run), start / HOUR));
     }
     let count = |wanted: fn(&&&Recorded) -> bool| rows.iter().filter(wanted).count();
@@ -336,6 +340,7 @@ fn notes(rows: &[&Recorded], starts: &BTreeMap<&str, u64>, most: u64) -> Vec<Str
     ];
     let counted = counted.into_iter().filter(|(_, count)| *count > 0);
     notes.extend(counted.map(|(what, count)| format!("{what}: {count}")));
+    notes.extend(recorded::figures(rows, starts));
     notes
 }
 

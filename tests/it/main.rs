@@ -12,6 +12,7 @@ mod golden;
 mod instructions;
 mod invariants;
 mod job_output;
+mod jobs_import;
 mod layers;
 mod openb;
 mod queueing;

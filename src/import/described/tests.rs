@@ -101,7 +101,6 @@ time,jobName,duration,exitCode,vcpus,memory,gpus,shareIdentifier,dependsOn
     assert_eq!(
         found.notes[1..],
         [
-            "vCPUs of jobs that are submitted and have not ended: 4 at most; maxvCpus: 8",
             "job queues: 2, all of one priority",
             "dependencies between the jobs: 1",
             "dependencies on jobs of other queues or that are not there, which are left out: 1",

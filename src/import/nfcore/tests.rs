@@ -57,13 +57,15 @@ time,jobName,duration,exitCode,vcpus,memory
     assert_eq!(
         found.notes[1..],
         [
-            "vCPUs of jobs that are submitted and have not ended: 8 at most; maxvCpus: 16",
             "jobs have neither dependencies, as the list has none, nor timeouts: run times are as \
              recorded",
             "run \"A\" starts at 0 h",
             "run \"B\" starts at 3 h",
             "jobs without an exit code (killed, or never started); they exit with 137: 1",
             "jobs with less memory than AWS Batch allows, which get 4 MiB: 1",
+            "recorded waits from submission to start: mean 34.7 s, p50 4 s, p99 100 s, most 100 s",
+            "recorded at most at once: 1 jobs, 8 vCPUs, instances of a type and zone with room for \
+             their jobs: 1",
         ]
     );
     for line in [
