@@ -630,11 +630,7 @@ impl Books {
             assert!(in_flight(entry.status), "an attempt without a start");
             entry.timed_out |= attempt.reason == StatusReason::Timeout;
             if let (Some(timeout), Some(started)) = (what.timeout, attempt.started) {
-                let grace = SimDuration::from_secs(30)
-                    + match attempt.instance {
-                        Some(_) => SimDuration::ZERO,
-                        None => world.choices.fargate_deprovisioning,
-                    };
+                let grace = SimDuration::from_secs(30);
                 assert!(
                     now - started <= timeout + self.timeout_lag + grace,
                     "no timeout"

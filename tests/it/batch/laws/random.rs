@@ -556,10 +556,7 @@ impl Scenario {
                     "quantity": self.within(0, 30),
                 }}));
             }
-            _ if environment.kind == Kind::Fargate => {
-                let work = self.pick(&self.works.clone()).name;
-                actions.push(json!({"at": at, "interruptFargateSpot": {"workload": work}}));
-            }
+            _ if environment.kind == Kind::Fargate => {}
             _ => {
                 let name = &environment.name;
                 let host = match environment.kind {
@@ -607,7 +604,7 @@ impl Scenario {
         if self.chance(20) {
             faults.insert("instanceFailures".into(), json!({"mtbf": "2h"}));
         }
-        if self.chance(15) {
+        if self.chance(30) {
             faults.insert("fargateSpotInterruptions".into(), json!({"rate": "1/h"}));
         }
         faults.into()
