@@ -302,9 +302,9 @@ error: tasks.json:51:13: tasks[1].clusterArn: it is of eu-west-1, account 123456
             ),
         ],
         r#"error: aws/scenario.yaml:22:397: clusters[0].containerInstances[1].attributes["a b"]: the name "a b" is not 1 to 128 of letters, digits, - _ / \ .
-  help: nothing was written; the line is that of the scenario that the documents make
+  help: nothing was written; the line is that of the scenario that was made of the source
 error: aws/scenario.yaml:40:56: workloads[1].runTask.overrides.containerOverrides[0].name: InvalidParameterException: Override for container named db is not a container in the TaskDefinition.
-  help: nothing was written; the line is that of the scenario that the documents make
+  help: nothing was written; the line is that of the scenario that was made of the source
 "#,
     );
 }

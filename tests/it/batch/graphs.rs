@@ -25,7 +25,7 @@ fn run(trace: &str, vcpus: usize) -> Outcome {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("jobs.csv"), trace).expect("a file");
     let text = format!(
-        "{{name: graph, assumptions: {{fargateProvisioning: 0s, fargateDeprovisioning: 0s}}, batch: {{
+        "{{name: graph, assumptions: {{awsBatch: {{fargateStart: 0s}}}}, batch: {{
           computeEnvironments: [{{computeEnvironmentName: ce, type: MANAGED, computeResources: {{
             type: FARGATE, maxvCpus: {vcpus}, subnets: [subnet-1], securityGroupIds: [sg-1]}}}}],
           jobQueues: [{{jobQueueName: q, priority: 1,
