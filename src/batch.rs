@@ -188,6 +188,8 @@ pub enum Dependency {
     Job(WorkloadId),
     /// The job of this number, from 1, of that workload.
     Numbered(WorkloadId, u64),
+    /// The child of this index, of the job with the same number of that workload [B-19].
+    Child(WorkloadId, u32),
     /// Each child waits for the child of the same index there (`N_TO_N`).
     Each(WorkloadId),
     /// Each child waits for the one before it (`SEQUENTIAL`).

@@ -204,7 +204,9 @@ impl<R: Recorder> Engine<'_, R> {
     fn accepts(&mut self, kind: JobKindId, number: u64) -> bool {
         let what = &self.world.batch.kinds[kind];
         let known = what.depends_on.iter().all(|dependency| match dependency {
-            Dependency::Job(on) | Dependency::Each(on) => self.jobs.job_of(*on, number).is_some(),
+            Dependency::Job(on) | Dependency::Child(on, _) | Dependency::Each(on) => {
+                self.jobs.job_of(*on, number).is_some()
+            }
             Dependency::Numbered(on, number) => self.jobs.job_of(*on, *number).is_some(),
             Dependency::Sequential => true,
         });
@@ -340,6 +342,7 @@ impl<R: Recorder> Engine<'_, R> {
             let source = match (dependency, child) {
                 (Dependency::Job(on), _) => jobs.job_of(*on, number),
                 (Dependency::Numbered(on, number), _) => jobs.job_of(*on, *number),
+                (Dependency::Child(on, index), _) => jobs.child_of(*on, number, *index),
                 (Dependency::Each(on), Some((_, index))) => jobs.child_of(*on, number, index),
                 (Dependency::Sequential, Some((first, index))) => {
                     index.checked_sub(1).map(|before| child_of(first, before))
@@ -504,6 +507,7 @@ impl<R: Recorder> Engine<'_, R> {
             let source = match dependency {
                 Dependency::Job(on) => self.jobs.job_of(*on, job.number),
                 Dependency::Numbered(on, number) => self.jobs.job_of(*on, *number),
+                Dependency::Child(on, index) => self.jobs.child_of(*on, job.number, *index),
                 Dependency::Each(_) | Dependency::Sequential => None,
             };
             source.is_some_and(|source| self.job(source).status == JobStatus::Failed)

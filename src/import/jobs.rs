@@ -2,8 +2,8 @@
 //! how it is held against its source.
 //!
 //! A scenario has one compute environment, and for each job queue a workload whose trace has a row a
-//! job. Each importer says which environment, and what of its source becomes a [`Job`]; its
-//! [`Ledger`] sums up the source record by record, and closes on the traces as read back from their
+//! job. Each importer says which environment, and what of its source becomes a `Job`; its
+//! `Ledger` sums up the source record by record, and closes on the traces as read back from their
 //! text.
 
 use std::collections::BTreeMap;

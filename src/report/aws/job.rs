@@ -211,6 +211,10 @@ impl<'a> Jobs<'a> {
         let entries = depends_on.map(|dependency| match *dependency {
             Dependency::Job(workload) => json!({"jobId": job_of(workload, job.number)}),
             Dependency::Numbered(workload, number) => json!({"jobId": job_of(workload, number)}),
+            Dependency::Child(workload, index) => {
+                let of_array = job_of(workload, job.number);
+                json!({"jobId": of_array.map(|id| format!("{id}:{index}"))})
+            }
             Dependency::Each(workload) => {
                 json!({"jobId": job_of(workload, job.number), "type": "N_TO_N"})
             }

@@ -8,14 +8,14 @@ use crate::api::batch::{
     self as api, ArrayDependency, ComputeEnvironmentType, ComputeResourceType, EnvironmentView,
     Nodes, QueueView, SubmitJob,
 };
-use crate::api::{ApiError, GpuDemand, Switch};
+use crate::api::{ApiError, CpuArchitecture, GpuDemand, Switch};
 use crate::batch::allocation::{self, AllocationStrategy, InstanceTypesError, Need, Offer};
 use crate::batch::blocked::JobStateTimeLimitAction;
 use crate::batch::fair_share::{FairSharePolicy, ShareAttributes};
 use crate::batch::{
     Capacity, ComputeEnvironment, Consumable, Dependency, JobKind, JobQueue, Shortage,
 };
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Architecture, Catalogue};
 use crate::model::arena::{
     BehaviourId, ClusterId, EnvironmentId, Id, JobKindId, QueueId, RulesId, TemplateId, WorkloadId,
 };
@@ -150,12 +150,18 @@ impl<'a> Resolver<'a> {
             if valid.is_ok() {
                 let environment = self.environment(&path, written, cluster, catalogue);
                 self.check_types(&path, written, &environment.offers);
+                let first = environment.offers.first();
+                let first = first.and_then(|offer| catalogue.get(&offer.name));
+                let architecture = first.map(|it| match it.architecture {
+                    Architecture::X86_64 => CpuArchitecture::X86_64,
+                    Architecture::Arm64 => CpuArchitecture::Arm64,
+                });
                 let id = self.world.batch.environments.push(environment);
                 let view = EnvironmentView {
                     name,
                     valid: true,
                     platform: request.platform(),
-                    architecture: None,
+                    architecture,
                 };
                 known.insert(name.clone(), Known { id, view });
             }
@@ -613,6 +619,7 @@ impl<'a> Resolver<'a> {
                 continue;
             };
             let workloads = &self.scenario.workloads;
+            let (name, child) = named_child(workloads, name);
             let Some(number) = workloads.iter().position(|it| it.name == *name) else {
                 let names = workloads.iter().map(|it| it.name.as_str());
                 let message = format!("no workload named {}", quoted(name));
@@ -627,7 +634,13 @@ impl<'a> Resolver<'a> {
                 self.problem(&at, message);
                 continue;
             };
-            if written.r#type == Some(ArrayDependency::NToN) {
+            if let Some(child) = child {
+                if other.array_size().is_none_or(|size| child >= size) {
+                    let message = format!("a job of {} has no child {child}", quoted(name));
+                    self.problem(&at, message);
+                }
+                found.push(Dependency::Child(on, child));
+            } else if written.r#type == Some(ArrayDependency::NToN) {
                 if other.array_size() != submit.array_size() || submit.array_size().is_none() {
                     self.api_problem(place, ApiError::dependency_of_other_size(index));
                 }
@@ -654,6 +667,7 @@ impl<'a> Resolver<'a> {
             let on = submit.flat_map(|it| it.depends_on.iter().flatten());
             for (index, dependency) in on.enumerate() {
                 let named = dependency.job_id.as_deref();
+                let named = named.map(|name| named_child(workloads, name).0);
                 let on = named.and_then(|name| names.get(name).copied());
                 edges.extend(on.map(|on| (at, index, on)));
             }
@@ -876,6 +890,19 @@ impl<'a> Resolver<'a> {
         let container = self.batch_container(path, CONTAINER, written, grace);
         self.world.behaviours.push(container.into_iter().collect())
     }
+}
+
+/// The workload that a `jobId` names, and the child of its array, where it has the form
+/// `<workload>:<index>`.
+fn named_child<'n>(workloads: &[file::Workload], name: &'n str) -> (&'n str, Option<u32>) {
+    let split = name.rsplit_once(':').and_then(|(workload, index)| {
+        let index = index.parse().ok()?;
+        workloads
+            .iter()
+            .any(|it| it.name == workload)
+            .then_some((workload, Some(index)))
+    });
+    split.unwrap_or((name, None))
 }
 
 /// What is left of so many nodes when those without an edge are taken away again and again.

@@ -207,3 +207,18 @@ fn batch_a_failure_runs_down_a_sequential_array() {
     assert_eq!(ran.end("P").0, "FL@30");
     assert_eq!(ran.summary("P"), "SUCCEEDED 1, FAILED 3");
 }
+
+/// A child of an array can be waited for [U 19]; one that is not there is refused.
+#[test]
+fn one_child_is_waited_for() {
+    let case = Case::new()
+        .job("A", "1,0,0")
+        .array(2)
+        .children(&["10,0", "50,1"]);
+    let ran = case.clone().job("B", "1,5,0").after(&["A:0"]).run();
+    assert_eq!(ran.states("B"), "SB@0 PD@0 RN@10 ST@10 RG@10 OK@15");
+    let ran = case.clone().job("B", "1,5,0").after(&["A:1"]).run();
+    assert_eq!(ran.end("B"), ("FL@50".to_owned(), DEPENDENCY.to_owned()));
+    let error = case.job("B", "1,5,0").after(&["A:2"]).error();
+    assert!(error.contains("a job of \"A\" has no child 2"), "{error}");
+}

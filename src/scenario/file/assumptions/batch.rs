@@ -222,9 +222,8 @@ readings! {
     }
     /// Dependencies on a part of a job.
     PartDependencies {
-        /// Nothing: a scenario names workloads, and a job waits for whole jobs, or child by child
-        /// (N_TO_N, SEQUENTIAL).
-        WholeJobs,
+        /// A child of an array, written `<workload>:<index>`; a node of a multi-node job is refused.
+        ChildrenOnly,
     }
     /// A late request to cancel.
     LateCancel {

@@ -343,16 +343,18 @@ impl Books {
 
     fn edges(&self, on: &[Dependency], number: u64, child: Option<(JobId, u32)>) -> Vec<JobId> {
         let known = |workload: WorkloadId, number: u64| self.numbers[&(workload, number)];
+        let child_of = |on: WorkloadId, index: u32| {
+            let first = self.jobs[known(on, number).index()].first;
+            let first = first.expect("an older array has its children");
+            JobId::from_index(first.index() + index as usize)
+        };
         let mut found: Vec<JobId> = Vec::new();
         for dependency in on {
             match (dependency, child) {
                 (Dependency::Job(on), _) => found.push(known(*on, number)),
                 (Dependency::Numbered(on, number), _) => found.push(known(*on, *number)),
-                (Dependency::Each(on), Some((_, index))) => {
-                    let first = self.jobs[known(*on, number).index()].first;
-                    let first = first.expect("an older array has its children");
-                    found.push(JobId::from_index(first.index() + index as usize));
-                }
+                (Dependency::Each(on), Some((_, index))) => found.push(child_of(*on, index)),
+                (Dependency::Child(on, index), _) => found.push(child_of(*on, *index)),
                 (Dependency::Sequential, Some((id, index))) if index > 0 => {
                     found.push(JobId::from_index(id.index() - 1));
                 }
