@@ -187,3 +187,30 @@ fn cancel_and_terminate_end_all_nodes() {
         assert_eq!(ran.end(job), ("FL@5".to_owned(), "t".to_owned()));
     }
 }
+
+/// The container of node 1 survives SIGTERM until 30 s; the second attempt is on other instances by
+/// then.
+#[test]
+fn a_node_that_stops_late_does_not_end_the_next_attempt() {
+    let case = three().job("J", "1,0,0").nodes(2, 0).tries(2);
+    let case = case.node_by_node(&["10,1 50,0", "100,0 40,0"]);
+    let ran = case.assuming("termGrace: 20s").run();
+    assert_eq!(ran.attempts("J"), "0-10 exit 1, 10-60 exit 0");
+    assert_eq!(ran.attempts("J#1"), "0-10 exit 137, 10-50 exit 0");
+}
+
+#[test]
+fn a_node_whose_instance_is_lost_before_its_launch_fails() {
+    let case = three().job("J", "1,0,0").nodes(3, 0);
+    let case = case.container(
+        "duration: {distribution: constant, value: 50s}, \
+         imagePull: {distribution: constant, value: 20s}",
+    );
+    let action = "terminateInstances: {cluster: ce, containerInstances: [ce/2]}";
+    let ran = case.at("10s").does(action).run();
+    assert_eq!(ran.end("J").0, "OK@70");
+    let (end, reason) = ran.end("J#1");
+    assert_eq!(end, "FL@20");
+    assert!(reason.starts_with("Host EC2"), "{reason}");
+    assert_eq!(ran.end("J#2").0, "OK@70");
+}
