@@ -37,6 +37,7 @@ pub mod slots;
 pub mod task;
 mod waiting;
 
+use crate::model::instance::Description;
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
@@ -296,12 +297,12 @@ pub struct Outcome {
 }
 
 /// An instance that was launched and did not register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// Whose it is.
-    pub provider: ProviderId,
-    /// Which of its group's types.
-    pub kind: usize,
+    /// Where it would have registered.
+    pub cluster: ClusterId,
+    /// What was bought.
+    pub bought: Description,
     /// Since when.
     pub launched_at: SimTime,
     /// When its group gave it up; absent: it still boots.

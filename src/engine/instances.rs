@@ -286,17 +286,15 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// The launches that never registered: cancelled, or still under way at the end of the run.
     pub(super) fn never_registered(&mut self) -> Vec<Start> {
-        let starting = self.starting.iter().filter_map(|it| {
-            Some(Start {
-                provider: it.description.provider?,
-                kind: it.kind,
-                launched_at: it.description.launched_at,
-                cancelled_at: None,
-            })
+        let starting = self.starting.iter().map(|it| Start {
+            cluster: it.cluster,
+            bought: it.description.clone(),
+            launched_at: it.description.launched_at,
+            cancelled_at: None,
         });
         let mut found: Vec<Start> = starting.collect();
         found.append(&mut self.cancelled);
-        found.sort_by_key(|it| (it.provider, it.launched_at, it.cancelled_at));
+        found.sort_by_key(|it| (it.cluster, it.launched_at, it.cancelled_at));
         found
     }
 }

@@ -215,8 +215,8 @@ impl<R: Recorder> Engine<'_, R> {
                 launching.description.zone().map(str::to_owned).as_deref(),
             );
             self.cancelled.push(Start {
-                provider: id,
-                kind: launching.kind,
+                cluster: launching.cluster,
+                bought: launching.description,
                 launched_at: *launched_at,
                 cancelled_at: Some(self.now),
             });

@@ -53,7 +53,7 @@ pub struct Cost {
 pub struct ClusterCost {
     /// Its name.
     pub cluster: String,
-    /// Hours from launch to the end of each of its instances that registered.
+    /// Hours from launch to the end of each of its instances.
     pub instance_hours: f64,
     /// Its instances and its tasks on Fargate.
     pub usd: f64,
@@ -208,6 +208,10 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
             let launched_at = description.launched_at;
             own.add(description, launched_at, left_at, metrics.since, busy);
         }
+        for start in outcome.starting.iter().filter(|it| it.cluster == id) {
+            let until = start.cancelled_at.unwrap_or(end);
+            own.add(&start.bought, start.launched_at, until, metrics.since, 0);
+        }
         clusters.push(ClusterCost {
             cluster: cluster.name.clone(),
             instance_hours: hours(own.micros),
@@ -217,13 +221,6 @@ pub(super) fn cost(metrics: &Metrics, outcome: &Outcome) -> Option<Cost> {
             idle_share: ratio(own.idle, own.measured),
         });
         sums.join(&own);
-    }
-    for start in &outcome.starting {
-        let group = world.providers[start.provider].group();
-        if let Some(bought) = group.and_then(|group| group.types.get(start.kind)) {
-            let until = start.cancelled_at.unwrap_or(end);
-            sums.add(bought, start.launched_at, until, metrics.since, 0);
-        }
     }
     let [on_demand_usd, spot_usd] = sums.by_purchase.map(usd);
     let (on_demand, spot) = (fargate.of(None, false), fargate.of(None, true));

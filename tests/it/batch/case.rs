@@ -353,10 +353,15 @@ impl Case {
 
     /// Runs the case to its end.
     pub fn run(&self) -> Ran {
+        Ran::of(self.plan())
+    }
+
+    /// What the scenario comes to.
+    pub fn plan(&self) -> Plan {
         let text = self.text();
         let loaded = scenario::load_text("golden.yaml", &text, Path::new(""));
-        let plan = loaded.unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"));
-        Ran::of(plan.plan)
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"));
+        loaded.plan
     }
 }
 

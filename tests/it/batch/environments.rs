@@ -1,5 +1,8 @@
 //! Compute environments and consumable resources.
 
+use stowplan::engine;
+use stowplan::metrics::Metrics;
+
 use super::case::Case;
 
 /// `computeResources` of On-Demand instances.
@@ -566,4 +569,28 @@ fn batch_an_unmanaged_environment_has_what_the_scenario_gives() {
         ran.reason("B")
             .starts_with("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ")
     );
+}
+
+/// An instance that boots when the run ends is paid for up to there, and by its environment.
+#[test]
+fn instances_on_their_way_are_paid_for() {
+    let resources = "type: EC2, minvCpus: 0, maxvCpus: 4, instanceTypes: [c5.xlarge]";
+    let case = Case::new()
+        .environment_with("slow", resources, "bootTime: 2h")
+        .environment("unused", resources);
+    let case = case.job("A", "1,10,0").until("1h");
+    let plan = case.plan();
+    let mut metrics = Metrics::new();
+    let outcome = engine::run(plan, &mut metrics);
+    let cost = metrics
+        .results(&outcome)
+        .cost
+        .expect("c5.xlarge has a price");
+    assert_eq!(cost.instance_hours, 1.0);
+    assert_eq!(cost.clusters.len(), 2);
+    assert_eq!(
+        (cost.clusters[0].cluster.as_str(), cost.clusters[0].usd),
+        ("slow", cost.usd)
+    );
+    assert_eq!(cost.clusters[1].usd, 0.0);
 }
