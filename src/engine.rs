@@ -463,6 +463,9 @@ impl<'r, R: Recorder> Engine<'r, R> {
         };
         for (id, workload) in engine.workloads.iter() {
             let mut submissions = workload.submissions(id, &streams);
+            if plan.shaken {
+                submissions = submissions.shaken(id, streams);
+            }
             let next = submissions.next();
             if let Some(first) = next {
                 engine.open_sources += 1;

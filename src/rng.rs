@@ -53,6 +53,8 @@ pub enum Purpose {
     FargateSpotInterruption = 32,
     /// Which of a service's tasks stops of those that are equal.
     ServiceVictim = 33,
+    /// By how much an arrival is put off where a run is shaken.
+    Shake = 40,
 }
 
 /// The source of all streams of a run.
@@ -74,6 +76,15 @@ impl Streams {
         let state = u128::from(key.next()) << 64 | u128::from(key.next());
         let sequence = u128::from(key.next()) << 64 | u128::from(key.next());
         Pcg64::new(state, sequence)
+    }
+}
+
+/// The seed number `number` of those that belong to `seed`: the seed itself, then others that have
+/// nothing to do with it or with each other.
+pub fn nth_seed(seed: u64, number: u32) -> u64 {
+    match number {
+        0 => seed,
+        _ => mix(mix(seed) ^ u64::from(number)),
     }
 }
 

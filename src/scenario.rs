@@ -11,8 +11,9 @@ pub mod problem;
 mod resolve;
 #[cfg(test)]
 mod tests;
+pub mod variation;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::Plan;
@@ -21,9 +22,10 @@ use crate::report::Clock;
 use crate::report::aws::{JobFacts, TaskFacts};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
-use document::Document;
+use document::{Change, Document};
 use file::{Assumptions, Scenario};
 use problem::Problems;
+use variation::Combination;
 
 /// A scenario that has been loaded: ready to run.
 #[derive(Clone, Debug)]
@@ -68,18 +70,93 @@ impl Loaded {
     }
 }
 
+/// A scenario that has been read: it can be loaded as it stands, or with changes.
+#[derive(Clone, Debug)]
+pub struct Source {
+    document: Document,
+    main: Input,
+    folder: PathBuf,
+}
+
+impl Source {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no YAML.
+    pub fn read(path: &Path) -> Result<Source, Problems> {
+        let text = document::read_text(path)?;
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Ok(Source {
+            document: Document::parse(&path.display().to_string(), &text)?,
+            main: Input {
+                file: name,
+                sha256: resolve::sha256(text.as_bytes()),
+            },
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+        })
+    }
+
+    /// Reads a scenario from its text. The files it names are looked for in `folder`.
+    ///
+    /// # Errors
+    /// When it is no YAML.
+    pub fn of_text(name: &str, text: &str, folder: &Path) -> Result<Source, Problems> {
+        Ok(Source {
+            document: Document::parse(name, text)?,
+            main: Input {
+                file: name.to_owned(),
+                sha256: resolve::sha256(text.as_bytes()),
+            },
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Loads it with the values of a combination. Of the several changes of one value those are left
+    /// out that lead nowhere here, unless all do.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub fn load_combination(&self, combination: &Combination) -> Result<Loaded, Problems> {
+        let mut changes = Vec::new();
+        for (_, choice) in &combination.values {
+            let leads =
+                |change: &&Change| self.document.with(std::slice::from_ref(*change)).is_ok();
+            let before = changes.len();
+            changes.extend(choice.changes.iter().filter(leads).cloned());
+            if changes.len() == before {
+                changes.extend(choice.changes.first().cloned());
+            }
+        }
+        self.load(&changes)
+    }
+
+    /// Loads it with changes made to it, which may be none.
+    ///
+    /// # Errors
+    /// When a change leads nowhere; everything that is wrong with what comes of it and with the
+    /// files it names.
+    pub fn load(&self, changes: &[Change]) -> Result<Loaded, Problems> {
+        let changed;
+        let document = match changes {
+            [] => &self.document,
+            _ => {
+                changed = self.document.with(changes)?;
+                &changed
+            }
+        };
+        let scenario: Scenario = document.decode(&formats())?;
+        resolve::resolve(document, self.main.clone(), &self.folder, &scenario)
+    }
+}
+
 /// Loads a scenario file.
 ///
 /// # Errors
 /// Everything that is wrong with it and with the files it names.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
-    let text = document::read_text(path)?;
-    let document = Document::parse(&path.display().to_string(), &text)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    load_document(&document, &name, text.as_bytes(), folder)
+    Source::read(path)?.load(&[])
 }
 
 /// Loads a scenario from its text. The files it names are looked for in `folder`.
@@ -87,21 +164,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 /// # Errors
 /// Everything that is wrong with it and with the files it names.
 pub fn load_text(name: &str, text: &str, folder: &Path) -> Result<Loaded, Problems> {
-    load_document(&Document::parse(name, text)?, name, text.as_bytes(), folder)
-}
-
-fn load_document(
-    document: &Document,
-    name: &str,
-    bytes: &[u8],
-    folder: &Path,
-) -> Result<Loaded, Problems> {
-    let scenario: Scenario = document.decode(&formats())?;
-    let main = Input {
-        file: name.to_owned(),
-        sha256: resolve::sha256(bytes),
-    };
-    resolve::resolve(document, main, folder, &scenario)
+    Source::of_text(name, text, folder)?.load(&[])
 }
 
 /// All custom formats of the schema, with their checks.

@@ -9,6 +9,8 @@ pub mod trace;
 
 use std::sync::Arc;
 
+use rand::RngExt;
+
 use crate::model::arena::{BehaviourId, Id, InstanceId, JobKindId, TemplateId, WorkloadId};
 use crate::rng::{Purpose, Streams};
 use crate::time::{SimDuration, SimTime};
@@ -135,6 +137,58 @@ pub enum Submissions {
     Process(ArrivalTimes),
     /// Read off a trace.
     Trace(Arc<[Submission]>, usize),
+    /// Put off a little.
+    Shaken(Box<Shaken>),
+}
+
+/// Submissions of which each is put off a little, see [`Submissions::shaken`].
+pub struct Shaken {
+    submissions: Submissions,
+    next: Option<Submission>,
+    streams: Streams,
+    workload: WorkloadId,
+    made: u64,
+}
+
+/// A submission is put off by less than this.
+const LONGEST_SHAKE: SimDuration = SimDuration::from_secs(60);
+
+impl Submissions {
+    /// The same submissions, each put off by a random part of the gap to the next, of a minute at
+    /// most: nobody overtakes anybody. The last, and those at one moment but the last, stay.
+    ///
+    /// A result that such noise overturns rests on chance. Source: Tsafrir and Feitelson 2006,
+    /// "Instability in parallel job scheduling simulation" (input shaking).
+    pub fn shaken(mut self, workload: WorkloadId, streams: Streams) -> Submissions {
+        let next = self.next();
+        Submissions::Shaken(Box::new(Shaken {
+            submissions: self,
+            next,
+            streams,
+            workload,
+            made: 0,
+        }))
+    }
+}
+
+impl Iterator for Shaken {
+    type Item = Submission;
+
+    fn next(&mut self) -> Option<Submission> {
+        let mut submission = self.next.take()?;
+        self.next = self.submissions.next();
+        let gap = self
+            .next
+            .map_or(SimDuration::ZERO, |next| next.at - submission.at);
+        let most = gap.min(LONGEST_SHAKE).micros();
+        if most > 0 {
+            let major = self.workload.index() as u64;
+            let mut stream = self.streams.stream(Purpose::Shake, major, self.made);
+            submission.at = submission.at + SimDuration::from_micros(stream.random_range(0..most));
+        }
+        self.made += 1;
+        Some(submission)
+    }
 }
 
 impl Workload {
@@ -166,6 +220,33 @@ impl Iterator for Submissions {
                 *next += 1;
                 row
             }
+            Submissions::Shaken(shaken) => shaken.next(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arrivals at 0, 10, 10 and 500 s: the first moves by less than 10 s, the second stays with the
+    /// third, the third moves by less than a minute, the last stays.
+    #[test]
+    fn shaken_submissions_keep_their_order() {
+        let at = |secs: u64| SimTime::ZERO + SimDuration::from_secs(secs);
+        let rows: Arc<[Submission]> = [0, 10, 10, 500]
+            .map(|secs| Submission::plain(at(secs)))
+            .into();
+        let mut moved = 0;
+        for seed in 0..50 {
+            let shaken =
+                Submissions::Trace(Arc::clone(&rows), 0).shaken(WorkloadId(0), Streams::new(seed));
+            let times: Vec<SimTime> = shaken.map(|it| it.at).collect();
+            assert!(times[0] < at(10) && times[1] == at(10), "{times:?}");
+            assert!(times[2] >= at(10) && times[2] < at(70), "{times:?}");
+            assert_eq!(times[3], at(500));
+            moved += usize::from(times[0] > at(0)) + usize::from(times[2] > at(10));
+        }
+        assert_eq!(moved, 100);
     }
 }

@@ -87,20 +87,7 @@ impl Run {
             bar.finish_and_clear();
         }
         let results = rows.metrics.results(&outcome);
-        assert!(
-            results.checks.littles_law,
-            "Little's law does not hold: this is a defect of stowplan"
-        );
-        assert!(
-            results.checks.utilization_law,
-            "the utilization law does not hold: this is a defect of stowplan"
-        );
-        if let Some(jobs) = &results.jobs {
-            assert!(
-                jobs.littles_law,
-                "Little's law does not hold for jobs: this is a defect of stowplan"
-            );
-        }
+        results.assert_laws();
         rows.finish(&outcome).map_err(told)?;
         let summary = SummaryFile {
             stowplan: env!("CARGO_PKG_VERSION"),

@@ -24,6 +24,10 @@ pub struct Plan {
     pub horizon: Option<SimTime>,
     /// Statistics begin here.
     pub warm_up: SimTime,
+    /// Whether arrivals are put off a little at random, see [`Submissions::shaken`].
+    ///
+    /// [`Submissions::shaken`]: crate::workload::Submissions::shaken
+    pub shaken: bool,
     /// Clusters, rules, templates.
     pub world: World,
     /// Who asks for tasks.

@@ -272,6 +272,27 @@ pub struct Checks {
     pub utilization_law: bool,
 }
 
+impl Results {
+    /// Holds the run to the laws that must hold exactly.
+    ///
+    /// # Panics
+    /// When one does not: a defect of stowplan.
+    pub fn assert_laws(&self) {
+        assert!(
+            self.checks.littles_law,
+            "Little's law does not hold: this is a defect of stowplan"
+        );
+        assert!(
+            self.checks.utilization_law,
+            "the utilization law does not hold: this is a defect of stowplan"
+        );
+        assert!(
+            self.jobs.as_ref().is_none_or(|jobs| jobs.littles_law),
+            "Little's law does not hold for jobs: this is a defect of stowplan"
+        );
+    }
+}
+
 impl Metrics {
     /// Sums up a run that ended with `outcome`.
     pub fn results(&mut self, outcome: &Outcome) -> Results {

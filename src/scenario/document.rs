@@ -20,6 +20,7 @@
 //! );
 //! ```
 
+mod change;
 mod check;
 mod scheme;
 mod syntax;
@@ -35,6 +36,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::scenario::problem::{Problem, Problems, key_path};
+pub use change::Change;
 use tree::{Item, Node, NodeId, Position, Tree};
 
 /// A `format` of the schema, with the check of a value of that format; its error is the message.
@@ -47,7 +49,7 @@ const MAX_BYTES: usize = 64 << 20;
 const MAX_PROBLEMS: usize = 1000;
 
 /// A file that has been read as YAML and not yet been given a type.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Document {
     file: String,
     tree: Tree,

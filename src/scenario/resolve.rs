@@ -107,6 +107,7 @@ pub fn resolve(
             seed: scenario.seed,
             horizon: start(scenario.horizon),
             warm_up: start(scenario.warm_up).unwrap_or_default(),
+            shaken: false,
             world: resolver.world,
             workloads,
             actions,

@@ -18,7 +18,7 @@ pub struct Position {
 }
 
 /// A value as it was written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Node {
     /// A value that is wrong in itself and has been reported.
     Refused,
@@ -52,7 +52,7 @@ pub struct Entry {
 }
 
 /// A scalar: what was written, and what YAML takes it for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scalar {
     /// The text between the quotes, or as it stands when there are none.
     pub text: String,
@@ -147,7 +147,7 @@ impl fmt::Display for Scalar {
 
 /// The values of a document. An alias is the id of the value it names, so that a value may be
 /// reached in more than one way; but never from itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
     root: Item,
@@ -162,6 +162,59 @@ impl Tree {
     /// The value at the top.
     pub fn root(&self) -> Item {
         self.root
+    }
+
+    /// The same values below another one.
+    pub fn with_root(self, root: Item) -> Self {
+        Tree { root, ..self }
+    }
+
+    /// Adds a value, which nothing holds yet.
+    pub fn add(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        NodeId::new(self.nodes.len() - 1)
+    }
+
+    /// Adds all values of another tree; gives the one at its top, which nothing holds yet.
+    pub fn graft(&mut self, other: &Tree) -> NodeId {
+        let first = self.nodes.len();
+        let moved = |id: NodeId| NodeId::new(id.index() + first);
+        let nodes = other.nodes.iter().cloned().map(|mut node| {
+            match &mut node {
+                Node::Sequence(items) => {
+                    items
+                        .iter_mut()
+                        .for_each(|item| item.value = moved(item.value));
+                }
+                Node::Mapping(entries) => {
+                    entries
+                        .iter_mut()
+                        .for_each(|entry| entry.value = moved(entry.value));
+                }
+                Node::Scalar(_) | Node::Refused => {}
+            }
+            node
+        });
+        self.nodes.extend(nodes);
+        moved(other.root.value)
+    }
+
+    /// What a mapping calls itself: the text of `name`, `family`, or a key that ends with `Name`.
+    pub fn name_of(&self, id: NodeId) -> Option<String> {
+        let Node::Mapping(entries) = self.node(id) else {
+            return None;
+        };
+        let names = |key: &str| key == "name" || key == "family" || key.ends_with("Name");
+        let entry = entries.iter().find(|entry| names(&entry.key))?;
+        match self.node(entry.value) {
+            Node::Scalar(scalar) => Some(scalar.text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether a mapping calls itself so.
+    pub fn is_called(&self, id: NodeId, name: &str) -> bool {
+        self.name_of(id).is_some_and(|known| known == name)
     }
 
     /// A value.

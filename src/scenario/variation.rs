@@ -1,0 +1,255 @@
+//! Alternatives of a scenario: every combination of the values that something may take.
+//!
+//! ```
+//! # use stowplan::scenario::variation::{Variation, combinations};
+//! let counts: Variation = "clusters[0].containerInstances[0].count=8|12".parse()?;
+//! let ties: Variation = "assumptions.ties=lowest-id|random".parse()?;
+//! let names: Vec<String> = combinations(&[counts, ties]).iter().map(|it| it.name()).collect();
+//! assert_eq!(
+//!     names,
+//!     [
+//!         "count=8, ties=lowest-id",
+//!         "count=8, ties=random",
+//!         "count=12, ties=lowest-id",
+//!         "count=12, ties=random",
+//!     ],
+//! );
+//! # Ok::<(), String>(())
+//! ```
+
+use std::str::FromStr;
+
+use serde_json::json;
+
+use super::document::Change;
+use super::problem::quoted;
+
+/// Where placement strategies stand in a scenario.
+const STRATEGIES: [&str; 2] = [
+    "workloads[*].runTask.placementStrategy",
+    "services[*].createService.placementStrategy",
+];
+
+/// Something that varies: what it is called, and the values it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variation {
+    /// What it is called: a path, or `strategy`.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<Choice>,
+}
+
+/// One value of a variation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it is called in tables: the value as written.
+    pub name: String,
+    /// What it changes. Of several changes those that lead nowhere are left out, but not all.
+    pub changes: Vec<Change>,
+}
+
+/// One combination: a value of every variation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Combination {
+    /// Names of the variations, short, each with the value.
+    pub values: Vec<(String, Choice)>,
+}
+
+impl Combination {
+    /// What it is called: `count=8, ties=random`; `as it is` when nothing varies.
+    pub fn name(&self) -> String {
+        if self.values.is_empty() {
+            return "as it is".to_owned();
+        }
+        let values = self
+            .values
+            .iter()
+            .map(|(name, choice)| match name.as_str() {
+                "strategy" => choice.name.clone(),
+                _ => format!("{name}={}", choice.name),
+            });
+        values.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Variation {
+    /// Of a path, with values in YAML.
+    pub fn of_path(path: &str, values: impl IntoIterator<Item = String>) -> Self {
+        let values = values.into_iter().map(|value| Choice {
+            name: value.clone(),
+            changes: vec![Change {
+                path: path.to_owned(),
+                value,
+            }],
+        });
+        Variation {
+            name: path.to_owned(),
+            values: values.collect(),
+        }
+    }
+
+    /// Of the placement strategy of every caller and service, written like `binpack:memory` or
+    /// `spread:attribute:ecs.availability-zone+binpack:cpu`: rules, each a type and a field.
+    ///
+    /// # Errors
+    /// When one is empty, in words.
+    pub fn of_strategies<'a>(
+        strategies: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, String> {
+        let values = strategies.into_iter().map(|text| {
+            let rules = text.split('+').map(|rule| {
+                let (kind, field) = match rule.trim().split_once(':') {
+                    Some((kind, field)) => (kind, Some(field)),
+                    None => (rule.trim(), None),
+                };
+                match (kind, field) {
+                    ("", _) => Err(format!(
+                        "{}: a rule is missing; write one such as binpack:memory, spread:instanceId+binpack:cpu or random",
+                        quoted(text)
+                    )),
+                    (kind, Some(field)) => Ok(json!({"type": kind, "field": field})),
+                    (kind, None) => Ok(json!({"type": kind})),
+                }
+            });
+            let rules = rules.collect::<Result<Vec<_>, String>>()?;
+            let value = serde_json::Value::Array(rules).to_string();
+            Ok(Choice {
+                name: text.trim().to_owned(),
+                changes: STRATEGIES
+                    .map(|path| Change {
+                        path: path.to_owned(),
+                        value: value.clone(),
+                    })
+                    .into(),
+            })
+        });
+        Ok(Variation {
+            name: "strategy".to_owned(),
+            values: values.collect::<Result<_, String>>()?,
+        })
+    }
+
+    /// The last key of its path, without the items of lists.
+    fn short_name(&self) -> &str {
+        let end = self
+            .name
+            .rfind(|letter| letter != ']')
+            .map_or(0, |end| end + 1);
+        let key = match self.name[..end].rfind('[') {
+            Some(open) if end < self.name.len() => &self.name[..open],
+            _ => &self.name,
+        };
+        key.rsplit('.').next().unwrap_or(key)
+    }
+}
+
+impl FromStr for Variation {
+    type Err = String;
+
+    /// `PATH=VALUE|VALUE|…`. A `|` in quotes or brackets is part of a value.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usage = || {
+            format!(
+                "{}: write PATH=VALUE|VALUE, such as clusters[0].containerInstances[0].count=8|12",
+                quoted(text)
+            )
+        };
+        let (path, values) = text.split_once('=').ok_or_else(usage)?;
+        if path.trim().is_empty() || values.trim().is_empty() {
+            return Err(usage());
+        }
+        Ok(Variation::of_path(path.trim(), split_values(values)))
+    }
+}
+
+/// Splits at every `|` outside quotes and brackets.
+fn split_values(text: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let (mut depth, mut quote) = (0_usize, None);
+    for letter in text.chars() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '"' | '\'') => quote = Some(letter),
+            (None, '[' | '{') => depth += 1,
+            (None, ']' | '}') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match values.last_mut() {
+            Some(last) if letter != '|' || depth > 0 || quote.is_some() => last.push(letter),
+            _ => values.push(String::new()),
+        }
+    }
+    values.iter().map(|value| value.trim().to_owned()).collect()
+}
+
+/// All combinations of the values: those of the last variation go round fastest.
+pub fn combinations(variations: &[Variation]) -> Vec<Combination> {
+    let mut all = vec![Combination::default()];
+    for variation in variations {
+        let short = variation.short_name();
+        let same = variations.iter().filter(|it| it.short_name() == short);
+        let name = if same.count() > 1 {
+            &variation.name
+        } else {
+            short
+        };
+        all = all
+            .into_iter()
+            .flat_map(|combination| {
+                variation.values.iter().map(move |choice| {
+                    let mut next = combination.clone();
+                    next.values.push((name.to_owned(), choice.clone()));
+                    next
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_split_outside_brackets_and_quotes() {
+        let check = |text: &str, expected: &[&str]| {
+            let variation: Variation = text.parse().expect("it can be read");
+            let names: Vec<&str> = variation.values.iter().map(|it| it.name.as_str()).collect();
+            assert_eq!(names, expected, "{text}");
+        };
+        check("a=1|2 | 3", &["1", "2", "3"]);
+        check("a[0].b=[x|y]|{c: \"|\"}", &["[x|y]", "{c: \"|\"}"]);
+        check("a='1|2'|3", &["'1|2'", "3"]);
+        for bad in ["a", "=1", "a=", ""] {
+            assert!(bad.parse::<Variation>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_short_where_they_differ() {
+        let variations = ["clusters[0].fleet[1].count=1", "seeds[3]=4", "a.b=5"]
+            .map(|text| text.parse::<Variation>().expect("it can be read"));
+        assert_eq!(combinations(&variations)[0].name(), "count=1, seeds=4, b=5");
+        let alike = ["a.count=1", "b.count=2"]
+            .map(|text| text.parse::<Variation>().expect("it can be read"));
+        assert_eq!(combinations(&alike)[0].name(), "a.count=1, b.count=2");
+        assert_eq!(combinations(&[])[0].name(), "as it is");
+    }
+
+    #[test]
+    fn strategies_are_rules_of_type_and_field() {
+        let strategies = [
+            "spread:attribute:ecs.availability-zone+binpack:cpu",
+            "random",
+        ];
+        let variation = Variation::of_strategies(strategies).expect("they can be read");
+        let value = |place: usize| variation.values[place].changes[0].value.as_str();
+        assert_eq!(
+            value(0),
+            r#"[{"type":"spread","field":"attribute:ecs.availability-zone"},{"type":"binpack","field":"cpu"}]"#
+        );
+        assert_eq!(value(1), r#"[{"type":"random"}]"#);
+        assert!(Variation::of_strategies(["binpack:cpu+"]).is_err());
+    }
+}
