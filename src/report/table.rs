@@ -1,6 +1,6 @@
-//! The table that a person reads on the terminal.
+//! What a person reads of a run: sentences and small tables, on the terminal and in the report.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, presets};
 
 use crate::engine::task::StopCode;
 use crate::metrics::cost::Cost;
@@ -8,28 +8,96 @@ use crate::metrics::jobs::{JobResults, JobStatistics};
 use crate::metrics::results::{ClusterResults, MeanPeak, PoolResults, ProviderResults, Results};
 use crate::metrics::sample::Summary;
 
+/// Rows of text under the names of their columns. The first column names the row, the others are
+/// numbers with their units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// Rows, each as long as the header; an absent value is empty.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new<const N: usize>(header: [&str; N]) -> Self {
+        Table {
+            header: header.map(str::to_owned).to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table as text: columns in line, all but the first at their right edge.
+    pub fn text(&self) -> String {
+        let mut table = comfy_table::Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_header(&self.header)
+            .add_rows(&self.rows);
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.to_string()
+    }
+}
+
+/// A part of the results: sentences, a table under them, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    /// Sentences, a line each.
+    pub lines: Vec<String>,
+    /// The table, when there is one.
+    pub table: Option<Table>,
+}
+
+impl Block {
+    fn of_lines(lines: Vec<String>) -> Self {
+        Block { lines, table: None }
+    }
+
+    fn of_table(table: Table) -> Self {
+        Block {
+            lines: Vec::new(),
+            table: Some(table),
+        }
+    }
+
+    fn text(&self) -> String {
+        let table = self.table.as_ref().map(Table::text);
+        let parts: Vec<String> = self.lines.iter().cloned().chain(table).collect();
+        parts.join("\n")
+    }
+}
+
 /// The results as text, without colour.
 pub fn text(results: &Results) -> String {
-    let mut parts = vec![counts(results)];
-    parts.extend(
-        results
-            .jobs
-            .iter()
-            .flat_map(|jobs| [job_counts(jobs), queues(jobs)]),
-    );
-    for cluster in &results.clusters {
-        parts.push(resources(cluster));
-        parts.push(groups(cluster, results));
-        parts.push(pools("instance type", &cluster.instance_types));
-        parts.push(pools("zone", &cluster.zones));
-    }
-    parts.push(providers(&results.capacity_providers));
-    parts.push(footer(results));
-    parts.retain(|part| !part.is_empty());
+    let parts: Vec<String> = blocks(results).iter().map(Block::text).collect();
     parts.join("\n\n")
 }
 
-fn counts(results: &Results) -> String {
+/// The results in the order in which they are read; no block is empty.
+pub fn blocks(results: &Results) -> Vec<Block> {
+    let mut blocks = vec![Some(counts(results))];
+    if let Some(jobs) = &results.jobs {
+        blocks.extend([Some(job_counts(jobs)), Some(queues(jobs))]);
+    }
+    for cluster in &results.clusters {
+        blocks.push(resources(cluster));
+        blocks.push(groups(cluster, results));
+        blocks.push(pools("instance type", &cluster.instance_types));
+        blocks.push(pools("zone", &cluster.zones));
+    }
+    blocks.push(providers(&results.capacity_providers));
+    blocks.push(Some(Block::of_lines(vec![footer(results)])));
+    blocks.into_iter().flatten().collect()
+}
+
+fn counts(results: &Results) -> Block {
     let (tasks, calls) = (&results.tasks, &results.calls);
     let by_services = match tasks.services {
         0 => String::new(),
@@ -95,10 +163,10 @@ fn counts(results: &Results) -> String {
             reasons.join(", ")
         ));
     }
-    lines.join("\n")
+    Block::of_lines(lines)
 }
 
-fn job_counts(jobs: &JobResults) -> String {
+fn job_counts(jobs: &JobResults) -> Block {
     let states = &jobs.statistics.states;
     let states = [
         (states.submitted, "submitted"),
@@ -133,21 +201,21 @@ fn job_counts(jobs: &JobResults) -> String {
         lost_vcpu_hours,
         ..
     } = &jobs.statistics;
-    text.push_str(&format!("\n{attempts} attempts"));
+    let mut made = format!("{attempts} attempts");
     if *retries > 0 {
-        text.push_str(&format!(
+        made.push_str(&format!(
             ", {retries} retried ({lost_vcpu_hours:.1} vCPU-hours lost)"
         ));
     }
     if let Some(makespan) = jobs.makespan {
-        text.push_str(&format!("; makespan {}", span(makespan)));
+        made.push_str(&format!("; makespan {}", span(makespan)));
     }
-    text
+    Block::of_lines(vec![text, made])
 }
 
 /// Job queues, and under each the shares of its policy.
-fn queues(jobs: &JobResults) -> String {
-    let mut table = table([
+fn queues(jobs: &JobResults) -> Block {
+    let mut table = Table::new([
         "queue",
         "jobs",
         "succeeded",
@@ -167,7 +235,7 @@ fn queues(jobs: &JobResults) -> String {
         let all = ended + before + states.starting + states.running;
         let counts = [all, states.succeeded, states.failed, jobs.attempts];
         let slowdown = jobs.bounded_slowdown.p95;
-        table.add_row(
+        table.row(
             [name]
                 .into_iter()
                 .chain(counts.map(|count| count.to_string()))
@@ -184,11 +252,11 @@ fn queues(jobs: &JobResults) -> String {
     if jobs.queues.len() > 1 {
         add("all".to_owned(), &jobs.statistics);
     }
-    table.to_string()
+    Block::of_table(table)
 }
 
-fn resources(cluster: &ClusterResults) -> String {
-    let mut table = table([
+fn resources(cluster: &ClusterResults) -> Option<Block> {
+    let mut table = Table::new([
         "resource",
         "registered",
         "offered",
@@ -199,7 +267,7 @@ fn resources(cluster: &ClusterResults) -> String {
         "imbalance",
     ]);
     for resource in &cluster.resources {
-        table.add_row([
+        table.row([
             resource.resource.to_owned(),
             resource.capacity.to_string(),
             resource.offered_load.map_or_else(String::new, percent),
@@ -213,7 +281,7 @@ fn resources(cluster: &ClusterResults) -> String {
         ]);
     }
     if cluster.instances == 0 {
-        return String::new();
+        return None;
     }
     let mut instances = format!("{} instances", cluster.instances);
     let states = [
@@ -234,17 +302,21 @@ fn resources(cluster: &ClusterResults) -> String {
     };
     let MeanPeak { mean, peak } = &cluster.instances_used;
     let used = if joint == "," { " used" } else { "" };
-    format!(
-        "cluster {}: {instances}{joint} {mean:.1}{used} on average, {peak} at most\n{table}",
+    let line = format!(
+        "cluster {}: {instances}{joint} {mean:.1}{used} on average, {peak} at most",
         cluster.cluster,
-    )
+    );
+    Some(Block {
+        lines: vec![line],
+        table: Some(table),
+    })
 }
 
-fn groups(cluster: &ClusterResults, results: &Results) -> String {
+fn groups(cluster: &ClusterResults, results: &Results) -> Option<Block> {
     if cluster.groups.is_empty() {
-        return String::new();
+        return None;
     }
-    let mut table = table([
+    let mut table = Table::new([
         "group",
         "asked",
         "placed",
@@ -266,7 +338,7 @@ fn groups(cluster: &ClusterResults, results: &Results) -> String {
                 .p95
                 .map_or_else(String::new, |value| format!("{value:.2}")),
         );
-        table.add_row(row);
+        table.row(row);
     }
     if cluster.groups.len() > 1 && results.clusters.len() == 1 {
         let tasks = &results.tasks;
@@ -279,17 +351,17 @@ fn groups(cluster: &ClusterResults, results: &Results) -> String {
                 .p95
                 .map_or_else(String::new, |value| format!("{value:.2}")),
         );
-        table.add_row(row);
+        table.row(row);
     }
-    table.to_string()
+    Some(Block::of_table(table))
 }
 
 /// Capacity providers with an Auto Scaling group.
-fn providers(providers: &[ProviderResults]) -> String {
+fn providers(providers: &[ProviderResults]) -> Option<Block> {
     if providers.is_empty() {
-        return String::new();
+        return None;
     }
-    let mut table = table([
+    let mut table = Table::new([
         "capacity provider",
         "desired mean",
         "max",
@@ -307,22 +379,22 @@ fn providers(providers: &[ProviderResults]) -> String {
         let reservation = provider
             .reservation
             .map_or_else(String::new, |value| format!("{value:.1} %"));
-        table.add_row(
+        table.row(
             [provider.name.clone()]
                 .into_iter()
                 .chain(levels)
                 .chain([reservation]),
         );
     }
-    table.to_string()
+    Some(Block::of_table(table))
 }
 
 /// Instances by what they have in common; nothing when that is the same for all.
-fn pools(what: &str, pools: &[PoolResults]) -> String {
+fn pools(what: &str, pools: &[PoolResults]) -> Option<Block> {
     if pools.len() < 2 {
-        return String::new();
+        return None;
     }
-    let mut table = table([what, "instances", "tasks", "CPU", "memory", "GPU"]);
+    let mut table = Table::new([what, "instances", "tasks", "CPU", "memory", "GPU"]);
     for pool in pools {
         let share = |resource| {
             pool.utilization
@@ -337,9 +409,9 @@ fn pools(what: &str, pools: &[PoolResults]) -> String {
         };
         let numbers = [pool.instances.to_string(), pool.tasks.to_string()];
         let shares = [share("CPU"), share("MEMORY"), share("GPU")];
-        table.add_row([name.to_owned()].into_iter().chain(numbers).chain(shares));
+        table.row([name.to_owned()].into_iter().chain(numbers).chain(shares));
     }
-    table.to_string()
+    Some(Block::of_table(table))
 }
 
 fn footer(results: &Results) -> String {
@@ -418,17 +490,6 @@ pub fn span(secs: f64) -> String {
 
 fn percent(fraction: f64) -> String {
     format!("{:.1} %", fraction * 100.0)
-}
-
-fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    for column in 1..N {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
 }
 
 #[cfg(test)]
