@@ -46,6 +46,8 @@ pub mod time;
 
 pub mod rng;
 
+pub mod statistics;
+
 pub mod units;
 
 pub mod query;
@@ -69,6 +71,8 @@ pub mod workload;
 pub mod engine;
 
 pub mod metrics;
+
+pub mod experiment;
 
 pub mod report;
 

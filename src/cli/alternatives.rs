@@ -1,0 +1,212 @@
+//! What the commands that make many runs have in common: which alternatives, from when on, and how
+//! their options are written.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::{Failure, QUICKSTART, progress_bar};
+use crate::experiment::Alternative;
+use crate::experiment::steady::{NoWarmUp, Regime, WarmUp, regime, warm_up};
+use crate::report::table::span;
+use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::variation::{Combination, Variation, combinations};
+use crate::scenario::{Loaded, Source};
+use crate::time::SimTime;
+use crate::units::Duration;
+
+/// What varies.
+#[derive(Args, Clone, Debug)]
+pub struct Vary {
+    /// Values that something in the scenario may take, such as
+    /// 'clusters[0].containerInstances[0].count=8|12' (repeatable: every combination runs)
+    #[arg(long = "vary", value_name = "PATH=VALUE|VALUE")]
+    variations: Vec<Variation>,
+    /// A placement strategy for every caller and service, such as binpack:memory or
+    /// spread:attribute:ecs.availability-zone+binpack:cpu (repeatable)
+    #[arg(long = "strategy", value_name = "TYPE:FIELD+…")]
+    strategies: Vec<String>,
+}
+
+impl Vary {
+    /// Every combination of what varies.
+    pub fn combinations(&self) -> Result<Vec<Combination>, Failure> {
+        let mut variations = self.variations.clone();
+        if !self.strategies.is_empty() {
+            let strategies = self.strategies.iter().map(String::as_str);
+            let strategies = Variation::of_strategies(strategies)
+                .map_err(|message| Failure::Input(format!("error: --strategy {message}")))?;
+            variations.push(strategies);
+        }
+        Ok(combinations(&variations))
+    }
+}
+
+/// The scenario from a file, or the built-in one, ready to be changed.
+pub fn source(path: Option<&Path>) -> Result<Source, Failure> {
+    Ok(match path {
+        Some(path) => Source::read(path)?,
+        None => Source::of_text("quickstart.yaml", QUICKSTART, Path::new(""))?,
+    })
+}
+
+/// Loads the scenario once a combination; everything that is wrong with any of them is told at once.
+pub fn load_all(source: &Source, combinations: &[Combination]) -> Result<Vec<Loaded>, Failure> {
+    let mut loaded = Vec::new();
+    let mut found: Vec<Problem> = Vec::new();
+    for combination in combinations {
+        match source.load_combination(combination) {
+            Ok(one) => loaded.push(one),
+            Err(problems) => {
+                let new = problems.into_vec().into_iter();
+                found.extend(new.filter(|it| !found.contains(it)).collect::<Vec<_>>());
+            }
+        }
+    }
+    match found.is_empty() {
+        true => Ok(loaded),
+        false => Err(Problems::new(found).into()),
+    }
+}
+
+/// The alternatives of loaded combinations, with a seed in place of the scenario's.
+pub fn alternatives(
+    loaded: &[Loaded],
+    combinations: &[Combination],
+    seed: Option<u64>,
+) -> Vec<Alternative> {
+    let both = loaded.iter().zip(combinations);
+    both.map(|(loaded, combination)| {
+        let mut plan = loaded.plan.clone();
+        plan.seed = seed.unwrap_or(plan.seed);
+        Alternative {
+            name: combination.name(),
+            plan,
+        }
+    })
+    .collect()
+}
+
+/// From when on statistics count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum From {
+    /// As soon as the steady state has been reached.
+    Auto,
+    /// From this moment.
+    At(SimTime),
+}
+
+impl FromStr for From {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(From::Auto),
+            "none" => Ok(From::At(SimTime::ZERO)),
+            _ => {
+                let span: Duration = text
+                    .parse()
+                    .map_err(|message| format!("{message}; or write auto or none"))?;
+                Ok(From::At(SimTime::ZERO + span.span()))
+            }
+        }
+    }
+}
+
+/// Runs from which a warm-up is found, for each alternative.
+const PILOTS: u32 = 5;
+
+/// Sets the warm-up of all alternatives to the same moment, and says in a sentence what it is: what
+/// was asked for; else what the scenario says; else what is found, when the runs have no end of
+/// their own.
+pub fn settle_warm_up(
+    alternatives: &mut [Alternative],
+    wanted: Option<From>,
+    given: bool,
+) -> Result<String, Failure> {
+    let regimes: Vec<Regime> = alternatives.iter().map(|it| regime(&it.plan)).collect();
+    let steady = regimes.contains(&Regime::SteadyState);
+    let (at, words) = match wanted {
+        Some(From::At(at)) => (Some(at), "as given".to_owned()),
+        Some(From::Auto) => found(alternatives)?,
+        None if given => (None, "as the scenario has it".to_owned()),
+        None if steady => found(alternatives)?,
+        None => {
+            let text = "terminating runs: each ends with its work, and all of it counts";
+            return Ok(text.to_owned());
+        }
+    };
+    if let Some(at) = at {
+        for alternative in alternatives.iter_mut() {
+            alternative.plan.warm_up = at;
+        }
+    }
+    let at = alternatives.iter().map(|it| it.plan.warm_up).max();
+    let from = at.map_or_else(String::new, |at| span(at.secs()));
+    let kind = match steady {
+        true => "steady state: the work never ends by itself",
+        false => "terminating runs: each ends with its work",
+    };
+    Ok(format!("{kind}; statistics from {from} on, {words}"))
+}
+
+/// The latest warm-up that any of the alternatives needs, and how it was found.
+fn found(alternatives: &[Alternative]) -> Result<(Option<SimTime>, String), Failure> {
+    let mut latest: Option<WarmUp> = None;
+    for alternative in alternatives {
+        match warm_up(&alternative.plan, PILOTS) {
+            Ok(one) if latest.is_none_or(|latest| one.at > latest.at) => latest = Some(one),
+            Ok(_) => {}
+            Err(NoWarmUp::TooFew { observations }) => {
+                let name = &alternative.name;
+                let text = format!(
+                    "with all that happens: {name} has {observations} waits, too few to find a warm-up"
+                );
+                return Ok((Some(SimTime::ZERO), text));
+            }
+            Err(NoWarmUp::SecondHalf { at }) => {
+                return Err(Failure::Input(format!(
+                    "error: {}: no steady state: the waits settle at {} at the earliest, in the second half of the \
+                     run\n  help: make the horizon longer, or give --warm-up none or a time; a cluster that cannot \
+                     keep up never settles",
+                    alternative.name,
+                    span(at.secs())
+                )));
+            }
+        }
+    }
+    let words = latest.map_or_else(String::new, |it| {
+        format!(
+            "found by MSER-5 over {} runs each (at most {} of {} waits left out)",
+            it.pilots, it.dropped, it.observations
+        )
+    });
+    Ok((latest.map(|it| it.at), words))
+}
+
+/// A share as it is written on the command line: `2%` or `0.02`.
+pub fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.trim().strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| {
+        "this is no share; write one such as 2% or 0.02".to_owned()
+    })?;
+    match (number / whole).is_finite() && number >= 0.0 {
+        true => Ok(number / whole),
+        false => Err("a share is 0 or more".to_owned()),
+    }
+}
+
+/// A bar that counts runs, when somebody sits there to see it.
+pub fn bar(runs: u64) -> Option<ProgressBar> {
+    progress_bar(Some(runs), "{bar:40} {pos} of {len} runs, {eta} left")
+}
+
+/// Where results go unless told otherwise.
+pub fn default_folder(name: &str, what: &str) -> PathBuf {
+    PathBuf::from("results").join(format!("{name}-{what}"))
+}
