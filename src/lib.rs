@@ -46,6 +46,8 @@ pub mod time;
 
 pub mod rng;
 
+pub mod statistics;
+
 pub mod units;
 
 pub mod query;
