@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::level::ratio;
+use crate::statistics::percentile::nearest_rank;
 use crate::time::MICROS_PER_SEC;
 
 /// Summary of a sample: mean and percentiles.
@@ -50,7 +51,7 @@ impl Summary {
         if count == 0 {
             return Summary::default();
         }
-        let percentile = |percent: usize| Some(at((percent * count).div_ceil(100).max(1) - 1));
+        let percentile = |percent| Some(at(nearest_rank(percent, count) - 1));
         Summary {
             count: count as u64,
             mean: Some(mean),
