@@ -32,6 +32,8 @@ pub struct Loaded {
     pub name: String,
     /// What it is about.
     pub description: Option<String>,
+    /// The scenario as it was read.
+    pub text: String,
     /// The files that it is made of.
     pub inputs: Vec<Input>,
     /// Choices in force where AWS documents nothing.
@@ -101,7 +103,9 @@ fn load_document(
         file: name.to_owned(),
         sha256: resolve::sha256(bytes),
     };
-    resolve::resolve(document, main, folder, &scenario)
+    let mut loaded = resolve::resolve(document, main, folder, &scenario)?;
+    loaded.text = String::from_utf8_lossy(bytes).into_owned();
+    Ok(loaded)
 }
 
 /// All custom formats of the schema, with their checks.

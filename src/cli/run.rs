@@ -14,13 +14,15 @@ use crate::metrics::results::Results;
 use crate::report::aws::Documents;
 use crate::report::directory::{Directory, File};
 use crate::report::events::{EventRows, ServiceRows};
-use crate::report::figures;
+use crate::report::figures::{self, Drawn};
 use crate::report::jobs::{self, AttemptRows, JobSeries};
 use crate::report::rows::{FailureRows, TaskRows};
+use crate::report::run_page::RunPage;
 use crate::report::tables::{self, Series, SummaryFile};
 use crate::report::wording::Services;
 use crate::report::{RowWriter, table};
 use crate::scenario::Loaded;
+use crate::scenario::file::Assumptions;
 
 /// Run a scenario, print its results and write them to a directory
 #[derive(Args)]
@@ -42,7 +44,7 @@ pub struct Run {
     /// Print summary.json instead of the table
     #[arg(long)]
     json: bool,
-    /// Draw no pictures
+    /// Draw no pictures, and write no report.html
     #[arg(long)]
     no_plots: bool,
 }
@@ -111,12 +113,11 @@ impl Run {
             assumptions: &loaded.assumptions,
             results: &results,
         };
-        let summary = summary.json();
         self.finish(&mut directory, &loaded, &rows.metrics, &outcome, &summary)
             .map_err(told)?;
         directory.publish().map_err(told)?;
         if self.json {
-            print(&summary)
+            print(&summary.json())
         } else {
             print(&self.text(&loaded, seed, &results, &path.display().to_string()))
         }
@@ -169,10 +170,10 @@ impl Run {
         loaded: &Loaded,
         metrics: &Metrics,
         outcome: &Outcome,
-        summary: &str,
+        summary: &SummaryFile<'_, Assumptions>,
     ) -> io::Result<()> {
         let clock = loaded.names.clock;
-        directory.write("summary.json", summary.as_bytes())?;
+        directory.write("summary.json", summary.json().as_bytes())?;
         tables::instances(directory.open("instances.csv")?, metrics, outcome, clock)?;
         let series: Vec<(String, Series)> = outcome
             .world
@@ -192,14 +193,21 @@ impl Run {
             return Ok(());
         }
         // Drawing takes longer than most runs; the pictures have nothing to do with each other.
-        let drawn: Vec<(String, Vec<u8>)> =
-            figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
-                .into_par_iter()
-                .flat_map_iter(|figure| figure.files())
-                .collect();
-        drawn
-            .iter()
-            .try_for_each(|(name, bytes)| directory.write(name, bytes))
+        let drawn: Vec<Drawn> = figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
+            .par_iter()
+            .map(figures::Figure::draw)
+            .collect();
+        for (name, bytes) in drawn.iter().flat_map(|drawn| &drawn.files) {
+            directory.write(name, bytes)?;
+        }
+        let page = RunPage {
+            summary,
+            description: loaded.description.as_deref(),
+            default_assumptions: &Assumptions::default(),
+            figures: &drawn,
+            scenario_text: &loaded.text,
+        };
+        directory.write("report.html", page.page().html().as_bytes())
     }
 
     fn text(&self, loaded: &Loaded, seed: u64, results: &Results, path: &str) -> String {
