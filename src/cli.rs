@@ -3,6 +3,8 @@
 //! Results go to stdout or to files, everything else to stderr. Exit codes: 0 done, 1 something
 //! outside the input failed (a disk that is full), 2 bad input. A closed pipe is success.
 
+mod alternatives;
+mod compare;
 mod import;
 mod query;
 mod run;
@@ -12,9 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::scenario::problem::Problems;
-use crate::scenario::{self, Loaded};
+use crate::scenario::{self, Source};
 
 /// The scenario that `stowplan run` runs when it is given none.
 pub const QUICKSTART: &str = include_str!("../scenarios/quickstart.yaml");
@@ -31,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Run a scenario, print its results and write them to a directory
     Run(run::Run),
+    /// Run alternatives of a scenario on the same work and say which is better, and how sure that is
+    Compare(compare::Compare),
     /// Check scenarios and print everything that is wrong with them
     Validate {
         /// Scenario files
@@ -64,6 +69,7 @@ impl From<Problems> for Failure {
 pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(run) => run.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Validate { scenarios } => validate(&scenarios),
         Command::Schema => print(&scenario::schema()),
         Command::Query(query) => query.run(),
@@ -108,11 +114,19 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// A scenario from a file, or the built-in one.
-fn load(path: Option<&Path>) -> Result<Loaded, Failure> {
+fn source(path: Option<&Path>) -> Result<Source, Failure> {
     Ok(match path {
-        Some(path) => scenario::load(path)?,
-        None => scenario::load_text("quickstart.yaml", QUICKSTART, Path::new(""))?,
+        Some(path) => Source::read(path)?,
+        None => Source::of_text("quickstart.yaml", QUICKSTART, Path::new(""))?,
     })
+}
+
+/// A bar of so many steps, or a spinner; none when nobody sits there to see it.
+fn progress_bar(steps: Option<u64>, template: &str) -> Option<ProgressBar> {
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = steps.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    io::stderr().is_terminal().then(|| bar.with_style(style))
 }
 
 fn validate(paths: &[PathBuf]) -> Result<(), Failure> {

@@ -4,12 +4,15 @@
 //! all of them are complete, so that a reader never sees half a file.
 
 pub mod aws;
+pub mod comparison;
 pub mod directory;
 pub mod events;
 pub mod figures;
+pub mod html;
 pub mod jobs;
 pub mod plot;
 pub mod rows;
+pub mod run_page;
 pub mod table;
 pub mod tables;
 pub mod wording;

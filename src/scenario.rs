@@ -34,6 +34,8 @@ pub struct Loaded {
     pub name: String,
     /// What it is about.
     pub description: Option<String>,
+    /// The scenario as it was read.
+    pub text: String,
     /// The files that it is made of.
     pub inputs: Vec<Input>,
     /// Choices in force where AWS documents nothing.
@@ -74,6 +76,7 @@ impl Loaded {
 #[derive(Clone, Debug)]
 pub struct Source {
     document: Document,
+    text: String,
     main: Input,
     folder: PathBuf,
 }
@@ -85,17 +88,12 @@ impl Source {
     /// When it cannot be read or is no YAML.
     pub fn read(path: &Path) -> Result<Source, Problems> {
         let text = document::read_text(path)?;
+        let document = Document::parse(&path.display().to_string(), &text)?;
         let name = path
             .file_name()
             .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        Ok(Source {
-            document: Document::parse(&path.display().to_string(), &text)?,
-            main: Input {
-                file: name,
-                sha256: resolve::sha256(text.as_bytes()),
-            },
-            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
-        })
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Source::new(document, &name, text, folder))
     }
 
     /// Reads a scenario from its text. The files it names are looked for in `folder`.
@@ -103,14 +101,20 @@ impl Source {
     /// # Errors
     /// When it is no YAML.
     pub fn of_text(name: &str, text: &str, folder: &Path) -> Result<Source, Problems> {
-        Ok(Source {
-            document: Document::parse(name, text)?,
+        let document = Document::parse(name, text)?;
+        Ok(Source::new(document, name, text.to_owned(), folder))
+    }
+
+    fn new(document: Document, name: &str, text: String, folder: &Path) -> Source {
+        Source {
+            document,
             main: Input {
                 file: name.to_owned(),
                 sha256: resolve::sha256(text.as_bytes()),
             },
+            text,
             folder: folder.to_owned(),
-        })
+        }
     }
 
     /// Loads it with the values of a combination. Of the several changes of one value those are left
@@ -147,7 +151,9 @@ impl Source {
             }
         };
         let scenario: Scenario = document.decode(&formats())?;
-        resolve::resolve(document, self.main.clone(), &self.folder, &scenario)
+        let mut loaded = resolve::resolve(document, self.main.clone(), &self.folder, &scenario)?;
+        loaded.text.clone_from(&self.text);
+        Ok(loaded)
     }
 }
 

@@ -1,13 +1,13 @@
 //! What the commands that make many runs have in common: which alternatives, from when on, and how
 //! their options are written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Failure, QUICKSTART, progress_bar};
+use super::{Failure, progress_bar};
 use crate::experiment::Alternative;
 use crate::experiment::steady::{NoWarmUp, Regime, WarmUp, regime, warm_up};
 use crate::report::table::span;
@@ -42,14 +42,6 @@ impl Vary {
         }
         Ok(combinations(&variations))
     }
-}
-
-/// The scenario from a file, or the built-in one, ready to be changed.
-pub fn source(path: Option<&Path>) -> Result<Source, Failure> {
-    Ok(match path {
-        Some(path) => Source::read(path)?,
-        None => Source::of_text("quickstart.yaml", QUICKSTART, Path::new(""))?,
-    })
 }
 
 /// Loads the scenario once a combination; everything that is wrong with any of them is told at once.
@@ -192,9 +184,10 @@ pub fn share(text: &str) -> Result<f64, String> {
         Some(number) => (number, 100.0),
         None => (text, 1.0),
     };
-    let number: f64 = number.trim().parse().map_err(|_| {
-        "this is no share; write one such as 2% or 0.02".to_owned()
-    })?;
+    let number: f64 = number
+        .trim()
+        .parse()
+        .map_err(|_| "this is no share; write one such as 2% or 0.02".to_owned())?;
     match (number / whole).is_finite() && number >= 0.0 {
         true => Ok(number / whole),
         false => Err("a share is 0 or more".to_owned()),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, load, print};
+use super::{Failure, print};
 use crate::query;
+use crate::scenario;
 
 /// Tell which container instances an expression of the cluster query language selects
 #[derive(Args)]
@@ -28,7 +29,7 @@ impl Query {
                 error.snippet(&self.expression)
             ))
         })?;
-        let loaded = load(Some(&self.scenario))?;
+        let loaded = scenario::load(&self.scenario)?;
         let clusters = &loaded.plan.world.clusters;
         let wanted = |name: &str| self.cluster.as_ref().is_none_or(|cluster| cluster == name);
         if !clusters.iter().any(|(_, cluster)| wanted(&cluster.name)) {

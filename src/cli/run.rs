@@ -1,26 +1,28 @@
 //! `stowplan run`.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 
-use super::{Failure, load, print};
+use super::{Failure, print, progress_bar, source};
 use crate::engine::{self, Outcome, Plan};
 use crate::metrics::Metrics;
 use crate::metrics::results::Results;
 use crate::report::aws::Documents;
 use crate::report::directory::{Directory, File};
 use crate::report::events::{EventRows, ServiceRows};
-use crate::report::figures;
+use crate::report::figures::{self, Drawn};
 use crate::report::jobs::{self, AttemptRows, JobSeries};
 use crate::report::rows::{FailureRows, TaskRows};
+use crate::report::run_page::RunPage;
 use crate::report::tables::{self, Series, SummaryFile};
 use crate::report::wording::Services;
 use crate::report::{RowWriter, table};
 use crate::scenario::Loaded;
+use crate::scenario::file::Assumptions;
 
 /// Run a scenario, print its results and write them to a directory
 #[derive(Args)]
@@ -42,7 +44,7 @@ pub struct Run {
     /// Print summary.json instead of the table
     #[arg(long)]
     json: bool,
-    /// Draw no pictures
+    /// Draw no pictures, and write no report.html
     #[arg(long)]
     no_plots: bool,
 }
@@ -61,7 +63,7 @@ enum Format {
 impl Run {
     /// Loads, runs, writes, prints.
     pub fn run(self) -> Result<(), Failure> {
-        let mut loaded = load(self.scenario.as_deref())?;
+        let mut loaded = source(self.scenario.as_deref())?.load(&[])?;
         if let Some(seed) = self.seed {
             loaded.plan.seed = seed;
         }
@@ -98,12 +100,11 @@ impl Run {
             assumptions: &loaded.assumptions,
             results: &results,
         };
-        let summary = summary.json();
         self.finish(&mut directory, &loaded, &rows.metrics, &outcome, &summary)
             .map_err(told)?;
         directory.publish().map_err(told)?;
         if self.json {
-            print(&summary)
+            print(&summary.json())
         } else {
             print(&self.text(&loaded, seed, &results, &path.display().to_string()))
         }
@@ -156,10 +157,10 @@ impl Run {
         loaded: &Loaded,
         metrics: &Metrics,
         outcome: &Outcome,
-        summary: &str,
+        summary: &SummaryFile<'_, Assumptions>,
     ) -> io::Result<()> {
         let clock = loaded.names.clock;
-        directory.write("summary.json", summary.as_bytes())?;
+        directory.write("summary.json", summary.json().as_bytes())?;
         tables::instances(directory.open("instances.csv")?, metrics, outcome, clock)?;
         let series: Vec<(String, Series)> = outcome
             .world
@@ -179,14 +180,21 @@ impl Run {
             return Ok(());
         }
         // Drawing takes longer than most runs; the pictures have nothing to do with each other.
-        let drawn: Vec<(String, Vec<u8>)> =
-            figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
-                .into_par_iter()
-                .flat_map_iter(|figure| figure.files())
-                .collect();
-        drawn
-            .iter()
-            .try_for_each(|(name, bytes)| directory.write(name, bytes))
+        let drawn: Vec<Drawn> = figures::all(&loaded.name, metrics, outcome, &series, &of_jobs)
+            .par_iter()
+            .map(figures::Figure::draw)
+            .collect();
+        for (name, bytes) in drawn.iter().flat_map(|drawn| &drawn.files) {
+            directory.write(name, bytes)?;
+        }
+        let page = RunPage {
+            summary,
+            description: loaded.description.as_deref(),
+            default_assumptions: &Assumptions::default(),
+            figures: &drawn,
+            scenario_text: &loaded.text,
+        };
+        directory.write("report.html", page.page().html().as_bytes())
     }
 
     fn text(&self, loaded: &Loaded, seed: u64, results: &Results, path: &str) -> String {
@@ -203,20 +211,12 @@ impl Run {
     }
 }
 
-/// A progress bar, when somebody sits there to see it.
+/// A bar over the simulated time, or a spinner when its end is not known.
 fn progress(plan: &Plan) -> Option<ProgressBar> {
-    if !io::stderr().is_terminal() {
-        return None;
-    }
-    let bar = match plan.horizon {
-        Some(horizon) => ProgressBar::new(horizon.micros() / 1_000_000).with_style(style(
-            "{bar:40} {percent} % of the simulated time, {msg}, {eta} left",
-        )),
-        None => ProgressBar::new_spinner().with_style(style("{spinner} {pos} s simulated, {msg}")),
+    let horizon = plan.horizon.map(|horizon| horizon.micros() / 1_000_000);
+    let template = match horizon {
+        Some(_) => "{bar:40} {percent} % of the simulated time, {msg}, {eta} left",
+        None => "{spinner} {pos} s simulated, {msg}",
     };
-    Some(bar)
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    progress_bar(horizon, template)
 }

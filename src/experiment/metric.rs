@@ -22,7 +22,7 @@ pub enum Unit {
 }
 
 /// A number of a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Metric {
     /// Its name: one of [`names`], or a path into `summary.json`.
     pub name: String,
@@ -34,7 +34,7 @@ pub struct Metric {
 }
 
 /// Where a metric comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Reading {
     Results(fn(&Results) -> Option<f64>),
     Path,
@@ -201,7 +201,7 @@ impl Metric {
 
     /// Whether it is one of [`names`].
     pub fn is_known(&self) -> bool {
-        self.reading != Reading::Path
+        !matches!(self.reading, Reading::Path)
     }
 
     /// Its value; absent where the run has none, such as a wait over no tasks.

@@ -89,9 +89,10 @@ impl Directory {
 }
 
 /// What a run writes only when it is wanted.
-const WHEN_WANTED: [&str; 11] = [
+const WHEN_WANTED: [&str; 12] = [
     "service-events.csv",
     "events.jsonl",
+    "report.html",
     "describe-tasks.json",
     "describe-container-instances.json",
     "describe-jobs.json",
@@ -103,7 +104,7 @@ const WHEN_WANTED: [&str; 11] = [
     "waits.png",
 ];
 
-/// Removes the events, pictures, service events and documents of an earlier run where this one wrote none: they would
+/// Removes the report, events, pictures, service events and documents of an earlier run where this one wrote none: they would
 /// stand beside tables that say something else. By exact name, so that nothing else is ever touched.
 fn remove_left_over(folder: &Path, written: &[PathBuf]) -> io::Result<()> {
     for path in WHEN_WANTED.map(|name| folder.join(name)) {

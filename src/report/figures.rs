@@ -2,6 +2,7 @@
 
 mod jobs;
 
+use super::html;
 use super::jobs::JobSeries;
 use super::plot::{
     self, Ecdf, Gantt, HeatMap, Picture, ProviderUse, Resource, ResourceHeat, ResourceUse, Stack,
@@ -27,7 +28,37 @@ const RESOURCES: [Resource; 4] = [
 /// A picture that is still to be drawn, and what its files are called.
 pub struct Figure {
     name: String,
+    kind: Kind,
+    /// The cluster that it is of, where there are several.
+    cluster: Option<String>,
     input: Input,
+}
+
+/// What a picture shows, in the order in which a reader asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Reserved and stranded capacity over time.
+    Utilization,
+    /// Jobs by state over time.
+    Jobs,
+    /// The distribution of the waits of tasks.
+    Waits,
+    /// The distribution of the waits of jobs.
+    JobWaits,
+    /// Which attempt ran where and when.
+    Attempts,
+    /// What was reserved on each instance over time.
+    Instances,
+}
+
+/// A picture that has been drawn.
+pub struct Drawn {
+    /// What it shows.
+    pub kind: Kind,
+    /// Names and bytes of its SVG and of its PNG.
+    pub files: [(String, Vec<u8>); 2],
+    /// The picture for a page.
+    pub figure: html::Figure,
 }
 
 enum Input {
@@ -38,9 +69,66 @@ enum Input {
     Attempts(Gantt),
 }
 
+impl Kind {
+    fn file(self) -> &'static str {
+        match self {
+            Kind::Utilization => "utilization",
+            Kind::Jobs => "jobs",
+            Kind::Waits => "waits",
+            Kind::JobWaits => "job-waits",
+            Kind::Attempts => "attempts",
+            Kind::Instances => "instances",
+        }
+    }
+
+    /// Title, and how to read it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::Utilization => (
+                "Utilization",
+                "Share of each resource that is reserved over time, with the free share that nothing waiting \
+                 fits (stranded) on top of it; below, the tasks by state.",
+            ),
+            Kind::Jobs => (
+                "Jobs by state",
+                "Above, jobs on their way, state upon state; below, those that have ended.",
+            ),
+            Kind::Waits => (
+                "Waits of tasks",
+                "Share of the tasks that waited at most so long from the request to RUNNING.",
+            ),
+            Kind::JobWaits => (
+                "Waits of jobs",
+                "Share of the jobs that waited at most so long from RUNNABLE to RUNNING.",
+            ),
+            Kind::Attempts => (
+                "Attempts",
+                "Which attempt of a job ran where and when; light where an instance was there.",
+            ),
+            Kind::Instances => (
+                "Instances",
+                "Reserved share of each instance over time, a panel a resource.",
+            ),
+        }
+    }
+}
+
 impl Figure {
-    /// Draws it: name and bytes of the SVG and of the PNG.
-    pub fn files(&self) -> [(String, Vec<u8>); 2] {
+    fn new(kind: Kind, cluster: Option<&str>, input: Input) -> Self {
+        let name = match cluster {
+            Some(cluster) => format!("{}-{cluster}", kind.file()),
+            None => kind.file().to_owned(),
+        };
+        Figure {
+            name,
+            kind,
+            cluster: cluster.map(str::to_owned),
+            input,
+        }
+    }
+
+    /// Draws it.
+    pub fn draw(&self) -> Drawn {
         let picture: Picture = match &self.input {
             Input::Utilization(input) => plot::utilization(input),
             Input::HeatMap(input) => plot::heat_map(input),
@@ -48,10 +136,22 @@ impl Figure {
             Input::Jobs(input) => plot::stack(input),
             Input::Attempts(input) => plot::gantt(input),
         };
-        [
-            (format!("{}.svg", self.name), picture.svg().into_bytes()),
-            (format!("{}.png", self.name), picture.png()),
-        ]
+        let (title, caption) = self.kind.words();
+        Drawn {
+            kind: self.kind,
+            files: [
+                (format!("{}.svg", self.name), picture.svg().into_bytes()),
+                (format!("{}.png", self.name), picture.png()),
+            ],
+            figure: html::Figure {
+                title: match &self.cluster {
+                    Some(cluster) => format!("{title}, cluster {cluster}"),
+                    None => title.to_owned(),
+                },
+                caption: caption.to_owned(),
+                element: picture.element(),
+            },
+        }
     }
 }
 
@@ -68,31 +168,21 @@ pub fn all(
     let mut figures = Vec::new();
     for ((id, cluster), (_, series)) in clusters.iter().zip(series) {
         let measured = &metrics.clusters[id];
-        let suffix = if several {
-            format!("-{}", cluster.name)
-        } else {
-            String::new()
-        };
+        let of = several.then_some(cluster.name.as_str());
         let about = if several {
             format!("{scenario}, cluster {}", cluster.name)
         } else {
             scenario.to_owned()
         };
-        let mut add = |name: &str, input| {
-            figures.push(Figure {
-                name: format!("{name}{suffix}"),
-                input,
-            })
-        };
-        add(
-            "utilization",
-            Input::Utilization(utilization(&about, measured, series)),
-        );
-        add(
-            "instances",
-            Input::HeatMap(heat_map(&about, cluster, measured, series)),
-        );
-        add("waits", Input::Waits(waits(&about, cluster, measured)));
+        let used = Input::Utilization(utilization(&about, measured, series));
+        let heat = Input::HeatMap(heat_map(&about, cluster, measured, series));
+        let waits = Input::Waits(waits(&about, cluster, measured));
+        let drawn = [
+            (Kind::Utilization, used),
+            (Kind::Instances, heat),
+            (Kind::Waits, waits),
+        ];
+        figures.extend(drawn.map(|(kind, input)| Figure::new(kind, of, input)));
     }
     let edges = series
         .first()

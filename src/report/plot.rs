@@ -5,7 +5,7 @@
 //! Nothing here knows a cluster, and any numbers make a picture: what cannot be drawn (a bin out of
 //! order, a value that is not finite) is left out. Fonts are compiled in.
 
-mod axis;
+pub(super) mod axis;
 mod bins;
 mod ecdf;
 mod gantt;

@@ -56,18 +56,21 @@ pub struct Block {
 }
 
 impl Block {
-    fn of_lines(lines: Vec<String>) -> Self {
+    /// Sentences only.
+    pub fn of_lines(lines: Vec<String>) -> Self {
         Block { lines, table: None }
     }
 
-    fn of_table(table: Table) -> Self {
+    /// A table only.
+    pub fn of_table(table: Table) -> Self {
         Block {
             lines: Vec::new(),
             table: Some(table),
         }
     }
 
-    fn text(&self) -> String {
+    /// The part as text.
+    pub fn text(&self) -> String {
         let table = self.table.as_ref().map(Table::text);
         let parts: Vec<String> = self.lines.iter().cloned().chain(table).collect();
         parts.join("\n")

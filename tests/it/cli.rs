@@ -9,11 +9,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The files of a run of one cluster, in alphabetical order, without events.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "failures.csv",
     "instances.csv",
     "instances.png",
     "instances.svg",
+    "report.html",
     "summary.json",
     "tasks.csv",
     "utilization.csv",
@@ -392,7 +393,7 @@ fn pictures_are_left_out_when_nobody_wants_them() {
     let mut rest = files(&with);
     rest.retain(|name, _| {
         name.extension()
-            .is_some_and(|end| end != "svg" && end != "png")
+            .is_some_and(|end| end != "svg" && end != "png" && end != "html")
     });
     assert_eq!(rest.len(), 5);
     assert!(rest == files(&without));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Figure, Input};
+use super::{Figure, Input, Kind};
 use crate::engine::Outcome;
 use crate::engine::job::{Attempt, Job, JobStatus, Part};
 use crate::engine::task::Task;
@@ -23,14 +23,14 @@ pub(super) fn all(
     if outcome.world.batch.queues.is_empty() {
         return Vec::new();
     }
-    let figure = |name: &str, input| Figure {
-        name: name.to_owned(),
-        input,
-    };
+    let figure = |kind, input| Figure::new(kind, None, input);
     vec![
-        figure("jobs", Input::Jobs(states(scenario, series, edges))),
-        figure("attempts", Input::Attempts(attempts(scenario, outcome))),
-        figure("job-waits", Input::Waits(waits(scenario, since, outcome))),
+        figure(Kind::Jobs, Input::Jobs(states(scenario, series, edges))),
+        figure(Kind::Attempts, Input::Attempts(attempts(scenario, outcome))),
+        figure(
+            Kind::JobWaits,
+            Input::Waits(waits(scenario, since, outcome)),
+        ),
     ]
 }
 

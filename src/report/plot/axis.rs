@@ -1,42 +1,42 @@
 //! Ranges, round ticks and the units of time in which an axis counts.
 
 /// Larger than any moment a run reaches (1.8e13 s), small enough that sums stay finite.
-pub(super) const LARGEST: f64 = 1e15;
+pub(in crate::report) const LARGEST: f64 = 1e15;
 
 /// From the lower to the higher end of an axis; the higher is really higher.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
+pub(in crate::report) struct Range {
     pub low: f64,
     pub high: f64,
 }
 
 impl Range {
     /// From nothing to the whole.
-    pub(super) const SHARES: Range = Range {
+    pub(in crate::report) const SHARES: Range = Range {
         low: 0.0,
         high: 1.0,
     };
 
     /// Widened where the ends are too close for an axis.
-    pub(super) fn new(low: f64, high: f64) -> Self {
+    pub(in crate::report) fn new(low: f64, high: f64) -> Self {
         let least = 1e-9 * low.abs().max(high.abs());
         let high = if high - low > least { high } else { low + 1.0 };
         Range { low, high }
     }
 
-    pub(super) fn span(self) -> f64 {
+    pub(in crate::report) fn span(self) -> f64 {
         self.high - self.low
     }
 
     /// Where `value` lies, from 0 at the low end to 1 at the high one; held at the ends.
-    pub(super) fn share(self, value: f64) -> f64 {
+    pub(in crate::report) fn share(self, value: f64) -> f64 {
         ((value - self.low) / self.span()).clamp(0.0, 1.0)
     }
 }
 
 /// A place on an axis and what is written there.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
+pub(in crate::report) struct Tick {
     pub at: f64,
     pub label: String,
 }
@@ -89,7 +89,7 @@ fn unit(secs: f64, least: f64) -> &'static Unit {
 }
 
 /// At most about `most` round ticks over a range of seconds, and the unit their labels count in.
-pub(super) fn time_ticks(range: Range, most: usize) -> (&'static str, Vec<Tick>) {
+pub(in crate::report) fn time_ticks(range: Range, most: usize) -> (&'static str, Vec<Tick>) {
     let unit = unit(range.span(), 3.0);
     let counted = Range {
         low: range.low / unit.secs,
@@ -110,7 +110,7 @@ pub(super) fn time_ticks(range: Range, most: usize) -> (&'static str, Vec<Tick>)
 }
 
 /// At most about `most` round ticks over a range of counts.
-pub(super) fn count_ticks(range: Range, most: usize) -> Vec<Tick> {
+pub(in crate::report) fn count_ticks(range: Range, most: usize) -> Vec<Tick> {
     let step = decimal_step(range.span() / most as f64);
     multiples(range, step)
         .map(|at| Tick {
@@ -121,7 +121,7 @@ pub(super) fn count_ticks(range: Range, most: usize) -> Vec<Tick> {
 }
 
 /// Ticks at every `step` percent over a range of shares.
-pub(super) fn percent_ticks(step: usize) -> Vec<Tick> {
+pub(in crate::report) fn percent_ticks(step: usize) -> Vec<Tick> {
     let tick = |percent: u32| Tick {
         at: f64::from(percent) / 100.0,
         label: percent.to_string(),
@@ -130,7 +130,7 @@ pub(super) fn percent_ticks(step: usize) -> Vec<Tick> {
 }
 
 /// Ticks for an axis of the decimal logarithm of seconds, each labelled with its own unit.
-pub(super) fn logarithmic_time_ticks(range: Range) -> Vec<Tick> {
+pub(in crate::report) fn logarithmic_time_ticks(range: Range) -> Vec<Tick> {
     const ROUND: [(f64, &str); 14] = [
         (1e-6, "1 µs"),
         (1e-5, "10 µs"),
@@ -160,7 +160,7 @@ pub(super) fn logarithmic_time_ticks(range: Range) -> Vec<Tick> {
 }
 
 /// A span of time in the unit that suits it, to three digits: `350 ms`, `12.3 s`, `2 h`.
-pub(super) fn duration(secs: f64) -> String {
+pub(in crate::report) fn duration(secs: f64) -> String {
     if secs <= 0.0 {
         return "0 s".to_string();
     }
@@ -180,8 +180,22 @@ pub(super) fn duration(secs: f64) -> String {
     format!("{digits} {}", unit.name)
 }
 
+/// A moment as seconds below two minutes, then as on a clock: `7.5 s`, `0:12:05`, `2 d 03:00:00`.
+pub(in crate::report) fn moment(secs: f64) -> String {
+    if secs < 120.0 {
+        return duration(secs);
+    }
+    let whole = secs.round() as u64;
+    let (days, hours) = (whole / 86_400, whole / 3600 % 24);
+    let (minutes, secs) = (whole / 60 % 60, whole % 60);
+    match days {
+        0 => format!("{hours}:{minutes:02}:{secs:02}"),
+        _ => format!("{days} d {hours:02}:{minutes:02}:{secs:02}"),
+    }
+}
+
 /// A count with its thousands set apart: `1,234,567`.
-pub(super) fn grouped(count: usize) -> String {
+pub(in crate::report) fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -273,6 +287,15 @@ mod tests {
         check(90.0, "1.5 min");
         check(100.0 * 60.0, "1.67 h");
         check(864_000.0 * 20.0, "200 d");
+    }
+
+    #[test]
+    fn moments_read_as_on_a_clock() {
+        let check = |secs, text: &str| assert_eq!(moment(secs), text);
+        check(0.0, "0 s");
+        check(7.5, "7.5 s");
+        check(725.2, "0:12:05");
+        check(2.0 * 86_400.0 + 10_800.0, "2 d 03:00:00");
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub fn ecdf(input: &Ecdf) -> Picture {
         curve.draw(&mut picture, &panel, &axis);
     }
     percentiles(&mut picture, &panel, &axis, &curves[0].waits);
+    hint_shares(&mut picture, &panel, &curves);
     legend(&mut picture, &curves, groups.len() + 1 - curves.len());
     picture
 }
@@ -238,6 +239,20 @@ fn percentiles(picture: &mut Picture, panel: &Panel, axis: &Axis, all: &[f64]) {
         picture.fill((x - 4, y - 4), (x + 5, y + 5), BLACK);
         let text = format!("p{percent} = {}", duration(wait));
         picture.text(Label::new((x - 6, label_y), Anchor::Right, text).size(SMALL));
+    }
+}
+
+/// Tells of each percent how long that many waited at most, curve by curve.
+fn hint_shares(picture: &mut Picture, panel: &Panel, curves: &[Curve]) {
+    for percent in 1..=100 {
+        let told = curves.iter().filter_map(|curve| {
+            let wait = percentile(&curve.waits, percent)?;
+            Some(format!("{}: {}", curve.name, duration(wait)))
+        });
+        let lines: Vec<String> = [format!("p{percent}")].into_iter().chain(told).collect();
+        let y = |share: usize| panel.y_at(share as f64 / 100.0);
+        let (from, to) = ((panel.left, y(percent)), (panel.right, y(percent - 1)));
+        picture.hint(from, to, &lines.join("\n"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::{LARGEST, Range, time_ticks};
+use super::axis::{LARGEST, Range, moment, time_ticks};
 use super::bins::groups;
 use super::palette::{ABSENT, BLUE, GREEN, GRID, ORANGE, STRANDED, VERMILLION};
 use super::panel::{Level, Panel, entry};
@@ -192,6 +192,16 @@ impl Shown {
 }
 
 impl Shape {
+    /// What the bar shows, in words.
+    fn told(&self) -> String {
+        let fate = PIECES[self.fate].0;
+        let [placed, started, until] = [self.placed, self.started, self.until].map(moment);
+        match self.started < self.until {
+            true => format!("{fate}\nplaced {placed}, started {started}, until {until}"),
+            false => format!("{fate}\nplaced {placed}, until {until}"),
+        }
+    }
+
     /// What to draw, from left to right: which piece, from when, to when.
     fn pieces(&self) -> impl Iterator<Item = (usize, f64, f64)> + use<> {
         let pieces = [
@@ -300,6 +310,8 @@ fn bars(picture: &mut Picture, panel: &Panel, lane: &Shown, places: &[usize], de
     let edge = |place: usize| panel.top + height * place as i32 / depth as i32;
     for (bar, place) in lane.bars.iter().zip(places) {
         let (top, bottom) = (edge(*place), edge(place + 1));
+        let (from, to) = (panel.x_at(bar.placed), panel.x_at(bar.until));
+        picture.hint((from, top), (to, bottom), &bar.told());
         // A line of background between bars tells them apart; so does one at their ends.
         let gap = i32::from(bottom - top > 2);
         for (piece, from, until) in bar.pieces() {

@@ -3,7 +3,7 @@
 use std::ops::Range as Indices;
 
 use super::Resource;
-use super::axis::{Range, time_ticks};
+use super::axis::{Range, moment, time_ticks};
 use super::bins::{Bins, groups};
 use super::palette::{ABSENT, AXIS, heat};
 use super::panel::Panel;
@@ -40,6 +40,8 @@ const GAP: i32 = 24;
 const WIDEST_NAME: i32 = 230;
 /// A cell is at least this wide and high, in pixels; more rows or bins are joined.
 const CELL: i32 = 4;
+/// About so many places of a panel are told of.
+const MOST_HINTS: usize = 1000;
 /// Shades that are told apart; neighbours of one shade are drawn as one.
 const SHADES: f64 = 32.0;
 
@@ -75,6 +77,7 @@ pub fn heat_map(input: &HeatMap) -> Picture {
             let shares = bins.means(|bin| mean_of(&heat.reserved, instances.clone(), bin));
             cells(&mut picture, &panel, &bins.edges, row, &shares);
         }
+        hint_rows(&mut picture, &panel, input, heat, &rows, &bins);
         panel.x_axis(&mut picture, &ticks, &format!("time ({unit})"));
     }
     scale(&mut picture);
@@ -132,6 +135,42 @@ fn cells(picture: &mut Picture, panel: &Panel, edges: &[f64], row: usize, shares
         bin += run.len();
         if let Some(shade) = shade(&run[0]) {
             picture.fill((from, top), (to, bottom), heat(shade / SHADES));
+        }
+    }
+}
+
+/// Tells of each row and each of some stretches of time how much was reserved. As many stretches as
+/// keep a page small: about [`MOST_HINTS`] in a panel.
+fn hint_rows(
+    picture: &mut Picture,
+    panel: &Panel,
+    input: &HeatMap,
+    heat: &ResourceHeat,
+    rows: &[Indices<usize>],
+    bins: &Bins,
+) {
+    let stretches = Bins::new(
+        &input.edges,
+        (MOST_HINTS / rows.len()).clamp(1, bins.edges.len()),
+    );
+    for (row, instances) in rows.iter().enumerate() {
+        let (top, bottom) = row_edges(row, rows.len());
+        let name = match instances.len() {
+            1 => input.instances[instances.start].clone(),
+            count => format!(
+                "{} and {} more",
+                input.instances[instances.start],
+                count - 1
+            ),
+        };
+        let shares = stretches.means(|bin| mean_of(&heat.reserved, instances.clone(), bin));
+        for (edge, share) in stretches.edges.windows(2).zip(shares) {
+            let Some(share) = share else { continue };
+            let when = format!("{} to {}", moment(edge[0]), moment(edge[1]));
+            let (resource, share) = (heat.resource.name(), share * 100.0);
+            let told = format!("{name}\n{when}\n{resource}: {share:.1} % reserved");
+            let (from, to) = (panel.x_at(edge[0]), panel.x_at(edge[1]));
+            picture.hint((from, top), (to, bottom), &told);
         }
     }
 }

@@ -25,6 +25,34 @@ pub(super) const STRANDED: RGBColor = RGBColor(190, 190, 190);
 /// Where there is nothing to measure: lighter than any colour of [`heat`].
 pub(super) const ABSENT: RGBColor = RGBColor(236, 236, 236);
 
+/// The colours that mean something by themselves; a page may show them otherwise where it is dark.
+const ROLES: [(RGBColor, &str); 13] = [
+    (WHITE, "paper"),
+    (BLACK, "ink"),
+    (BLUE, "blue"),
+    (SKY, "sky"),
+    (GREEN, "green"),
+    (ORANGE, "orange"),
+    (VERMILLION, "vermillion"),
+    (PURPLE, "purple"),
+    (AXIS, "axis"),
+    (GRID, "grid"),
+    (QUIET, "quiet"),
+    (STRANDED, "stranded"),
+    (ABSENT, "absent"),
+];
+
+/// What a colour is called on a page, or its [`tint`]; none for the colours of [`heat`].
+pub(super) fn role(color: RGBColor) -> Option<String> {
+    let is = |of: fn(RGBColor) -> RGBColor| {
+        let found = ROLES.iter().find(|(role, _)| of(*role) == color);
+        found.map(|(_, name)| *name)
+    };
+    is(|role| role)
+        .map(str::to_owned)
+        .or_else(|| Some(format!("{}-tint", is(tint)?)))
+}
+
 const VIRIDIS: [RGBColor; 9] = [
     RGBColor(68, 1, 84),
     RGBColor(71, 45, 123),

@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::{Range, Tick};
+use super::axis::{Range, Tick, moment};
 use super::palette::{AXIS, GRID};
 use super::picture::{Anchor, Label, Picture, Point, SMALL, WIDTH};
 
@@ -114,6 +114,21 @@ impl Panel {
                 band
             })
             .collect()
+    }
+}
+
+/// Tells of each bin what it holds, over the height of all panels that show it.
+pub(super) fn hint_bins(
+    picture: &mut Picture,
+    panel: &Panel,
+    edges: &[f64],
+    told: impl Fn(usize) -> Vec<String>,
+) {
+    for (bin, edge) in edges.windows(2).enumerate() {
+        let when = format!("{} to {}", moment(edge[0]), moment(edge[1]));
+        let lines: Vec<String> = [when].into_iter().chain(told(bin)).collect();
+        let (from, to) = (panel.x_at(edge[0]), panel.x_at(edge[1]));
+        picture.hint((from, panel.top), (to, panel.bottom), &lines.join("\n"));
     }
 }
 

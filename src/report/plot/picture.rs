@@ -3,6 +3,8 @@
 //! The pictures themselves never meet a backend: they add marks, so SVG and PNG cannot differ,
 //! and a test can ask whether two texts overlap.
 
+mod element;
+
 use std::io::Write;
 use std::sync::Once;
 
@@ -42,6 +44,8 @@ pub(super) type Point = (i32, i32);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     marks: Vec<Mark>,
+    /// What a page tells of a place when it is pointed at.
+    hints: Vec<([Point; 2], String)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -153,7 +157,10 @@ impl Label {
 impl Picture {
     /// An empty picture under a title.
     pub(super) fn titled(title: &str) -> Self {
-        let mut picture = Picture { marks: Vec::new() };
+        let mut picture = Picture {
+            marks: Vec::new(),
+            hints: Vec::new(),
+        };
         let label = Label::new((WIDTH / 2, 24), Anchor::Middle, title);
         picture.text(label.size(TITLE).within(WIDTH - 80));
         picture
@@ -174,6 +181,12 @@ impl Picture {
 
     pub(super) fn text(&mut self, label: Label) {
         self.marks.push(Mark::Text(label));
+    }
+
+    /// Tells `text` of the space between two corners, on a page only.
+    pub(super) fn hint(&mut self, from: Point, to: Point, text: &str) {
+        let lines: Vec<String> = text.lines().map(printable).collect();
+        self.hints.push(([from, to], lines.join("\n")));
     }
 
     /// Adds the label unless it would touch another text or leave the picture.

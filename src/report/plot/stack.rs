@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 use super::axis::{Range, Tick, count_ticks, time_ticks};
 use super::bins::Bins;
 use super::palette::{BLUE, GREEN, ORANGE, PURPLE, SKY, STRANDED, VERMILLION};
-use super::panel::{Level, Panel, entry};
+use super::panel::{Level, Panel, entry, hint_bins};
 use super::picture::{HEIGHT, Picture};
 
 /// What [`stack`] draws: means over bins of time. States that nothing was in are left out.
@@ -63,6 +63,14 @@ pub fn stack(input: &Stack) -> Picture {
         &ticks,
     );
     below.x_axis(&mut picture, &ticks, &format!("time ({unit})"));
+    let all = Panel::new((LEFT, RIGHT), (TOP, BOTTOM), bins.range(), Range::SHARES);
+    hint_bins(&mut picture, &all, &bins.edges, |bin| {
+        let told = |layer: &Layer| {
+            let Level { low, high } = layer.levels[bin]?;
+            Some(format!("{}: {:.1}", layer.name, high - low))
+        };
+        live.iter().rev().chain(&ended).filter_map(told).collect()
+    });
     picture
 }
 

@@ -7,7 +7,7 @@ use super::Resource;
 use super::axis::{Range, Tick, count_ticks, percent_ticks, time_ticks};
 use super::bins::Bins;
 use super::palette::{BLUE, GREEN, ORANGE, PURPLE, SKY, STRANDED, VERMILLION, tint};
-use super::panel::{Level, Panel, entry};
+use super::panel::{Level, Panel, entry, hint_bins};
 use super::picture::{HEIGHT, Picture};
 
 /// What [`utilization`] draws: means over bins of time.
@@ -111,6 +111,14 @@ pub fn utilization(input: &Utilization) -> Picture {
             panel.x_line(&mut picture, &ticks);
         }
     }
+    let all = Panel::new((LEFT, RIGHT), (TOP, BOTTOM), bins.range(), Range::SHARES);
+    hint_bins(&mut picture, &all, &bins.edges, |bin| {
+        let shares = resources.iter().filter_map(|shown| shown.told(bin));
+        let lines = groups.iter().flat_map(|(_, lines)| lines);
+        let levels =
+            lines.filter_map(|line| Some(format!("{}: {:.1}", line.name, line.means[bin]?)));
+        shares.chain(levels).collect()
+    });
     picture
 }
 
@@ -214,6 +222,19 @@ impl Shown {
             reserved,
             stranded,
         }
+    }
+
+    /// What a bin shows of this resource; none while there is no capacity.
+    fn told(&self, bin: usize) -> Option<String> {
+        let percent = |share: f64| format!("{:.1} %", share * 100.0);
+        let (name, reserved) = (self.resource.name(), percent(self.reserved[bin]?));
+        Some(match self.stranded.get(bin).copied().flatten() {
+            Some(stranded) => format!(
+                "{name}: {reserved} reserved, {} stranded",
+                percent(stranded)
+            ),
+            None => format!("{name}: {reserved} reserved"),
+        })
     }
 
     /// The stranded share on top of the reserved one, where both are known.

@@ -1,0 +1,242 @@
+//! `stowplan compare`.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::alternatives::{
+    From, Vary, alternatives, bar, default_folder, load_all, settle_warm_up, share,
+};
+use super::{Failure, print, source};
+use crate::experiment::Alternative;
+use crate::experiment::compare::{self, Comparison, Design, Replications};
+use crate::experiment::metric::{Metric, usual};
+use crate::experiment::sensitivity::{Sensitivity, sensitivity, shaken};
+use crate::report::comparison::ComparisonReport;
+use crate::report::directory::Directory;
+use crate::scenario::Source;
+use crate::scenario::variation::{Combination, Variation, combinations};
+use crate::statistics::Confidence;
+use crate::statistics::stopping::Precision;
+
+/// Run alternatives of a scenario on the same work and say which is better, and how sure that is
+#[derive(Args)]
+pub struct Compare {
+    /// Scenario file; the built-in quickstart if left out
+    scenario: Option<PathBuf>,
+    #[command(flatten)]
+    vary: Vary,
+    /// Runs of every alternative, each with another seed
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    replications: u32,
+    /// As many runs as it takes until the mean of the first metric is known so well, such as 2%
+    #[arg(long, value_parser = share, conflicts_with = "replications")]
+    precision: Option<f64>,
+    /// With --precision: at most so many runs of every alternative
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "precision", value_parser = clap::value_parser!(u32).range(1..))]
+    at_most: u32,
+    /// What to judge by (repeatable; the first ranks): wait.mean, wait.p95, cost, … or a path into
+    /// summary.json
+    #[arg(long = "metric", value_name = "METRIC")]
+    metrics: Vec<String>,
+    /// What counts as practically the same
+    #[arg(long, default_value = "2%", value_parser = share)]
+    margin: f64,
+    /// Confidence of the intervals
+    #[arg(long, default_value = "95%", value_parser = confidence)]
+    confidence: Confidence,
+    /// From when on statistics count: auto, none or a time
+    #[arg(long, value_name = "auto|none|TIME")]
+    warm_up: Option<From>,
+    /// Do not look whether the ranking survives random ties and shaken arrivals
+    #[arg(long)]
+    no_sensitivity: bool,
+    /// Seed of the first replication, instead of the scenario's own
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Directory for the results [default: results/<name of the scenario>-compare]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print comparison.json instead of the tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// Replications with which ties and arrivals are disturbed.
+const DISTURBED: u32 = 5;
+
+pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
+    Confidence::new(share(text)?).ok_or_else(|| "a confidence lies between 0 and 100 %".to_owned())
+}
+
+impl Compare {
+    /// Loads, runs, writes, prints.
+    pub fn run(self) -> Result<(), Failure> {
+        let source = source(self.scenario.as_deref())?;
+        let combinations = self.vary.combinations()?;
+        let loaded = load_all(&source, &combinations)?;
+        let mut them = alternatives(&loaded, &combinations, self.seed);
+        let first = &loaded[0];
+        let name = &first.name;
+        let path = self
+            .out
+            .clone()
+            .unwrap_or_else(|| default_folder(name, "compare"));
+        let mut directory = Directory::create(&path)
+            .map_err(|message| Failure::Input(format!("error: {message}")))?;
+        let from = settle_warm_up(&mut them, self.warm_up, first.plan.warm_up.micros() > 0)?;
+        let design = self.design();
+        let bar = bar(self.runs(them.len() as u64));
+        let done = || {
+            if let Some(bar) = &bar {
+                bar.inc(1);
+            }
+        };
+        let comparison = compare::run(&them, design, &done);
+        let sensitivity =
+            match self.no_sensitivity || them.len() < 2 || comparison.metrics.is_empty() {
+                true => Vec::new(),
+                false => disturb(&source, &combinations, &them, &comparison, &done)?,
+            };
+        if let Some(bar) = &bar {
+            bar.finish_and_clear();
+        }
+        self.check_metrics(&comparison)?;
+        let report = ComparisonReport {
+            scenario: name,
+            seed: them[0].plan.seed,
+            inputs: &first.inputs,
+            scenario_text: &first.text,
+            statistics_from: &from,
+            comparison: &comparison,
+            all_judged: !self.metrics.is_empty(),
+            sensitivity,
+        };
+        let json = report.json();
+        let told = |error: io::Error| Failure::Other(format!("{}: {error}", path.display()));
+        write(&mut directory, &report, &json).map_err(told)?;
+        directory.publish_among_others().map_err(told)?;
+        if self.json {
+            return print(&json);
+        }
+        let version = env!("CARGO_PKG_VERSION");
+        let blocks: Vec<String> = report.blocks().iter().map(|it| it.text()).collect();
+        print(&format!(
+            "stowplan {version}: scenario {name}, seed {}\n\n{}\n\nresults in {}",
+            report.seed,
+            blocks.join("\n\n"),
+            path.display()
+        ))
+    }
+
+    fn design(&self) -> Design {
+        let metrics = match self.metrics.is_empty() {
+            true => usual(),
+            false => self
+                .metrics
+                .iter()
+                .map(|name| Metric::named(name))
+                .collect(),
+        };
+        let replications = match self.precision.and_then(Precision::new) {
+            Some(precision) => Replications::Until {
+                precision,
+                at_most: self.at_most,
+            },
+            None => Replications::Exactly(self.replications),
+        };
+        Design {
+            metrics,
+            replications,
+            confidence: self.confidence,
+            margin: self.margin,
+        }
+    }
+
+    /// How many runs there will be, as far as that is known.
+    fn runs(&self, alternatives: u64) -> u64 {
+        let disturbed = match self.no_sensitivity || alternatives < 2 {
+            true => 0,
+            false => 2 * DISTURBED,
+        };
+        let each = match self.precision {
+            Some(_) => 10,
+            None => self.replications,
+        };
+        alternatives * u64::from(each + disturbed)
+    }
+
+    /// A metric of which no run has a value, and that nobody knows, is a slip of the pen.
+    fn check_metrics(&self, comparison: &Comparison) -> Result<(), Failure> {
+        let found = |name: &String| comparison.metrics.iter().any(|it| it.metric.name == *name);
+        let missing: Vec<String> = self
+            .metrics
+            .iter()
+            .filter(|name| !found(name))
+            .map(|name| {
+                let help = crate::scenario::problem::did_you_mean(
+                    name,
+                    crate::experiment::metric::names()
+                        .iter()
+                        .map(String::as_str),
+                );
+                let help = help.unwrap_or_else(|| {
+                    format!(
+                        "known metrics: {}; or a path into summary.json",
+                        crate::experiment::metric::names().join(", ")
+                    )
+                });
+                format!("error: --metric {name}: no run has such a number\n  help: {help}")
+            })
+            .collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Input(missing.join("\n"))),
+        }
+    }
+}
+
+fn write(directory: &mut Directory, report: &ComparisonReport<'_>, json: &str) -> io::Result<()> {
+    directory.write("comparison.json", json.as_bytes())?;
+    report.runs(directory.open("runs.csv")?)?;
+    report.pairs(directory.open("pairs.csv")?)?;
+    directory.write("report.html", report.page().html().as_bytes())
+}
+
+/// The ranking under the other way to break ties, and under shaken arrivals.
+fn disturb(
+    source: &Source,
+    combinations: &[Combination],
+    alternatives: &[Alternative],
+    comparison: &Comparison,
+    done: &(dyn Fn() + Sync),
+) -> Result<Vec<(&'static str, Sensitivity)>, Failure> {
+    let shaken = sensitivity(comparison, 0, &shaken(alternatives), DISTURBED, done);
+    let random = with_random_ties(source, combinations, alternatives)?;
+    let ties = sensitivity(comparison, 0, &random, DISTURBED, done);
+    Ok(vec![("random ties", ties), ("shaken arrivals", shaken)])
+}
+
+/// The same alternatives with every tie broken at random.
+fn with_random_ties(
+    source: &Source,
+    combinations: &[Combination],
+    alternatives: &[Alternative],
+) -> Result<Vec<Alternative>, Failure> {
+    let ties = Variation::of_path("assumptions.ties", ["random".to_owned()]);
+    let value = self::combinations(&[ties]).remove(0).values;
+    let random: Vec<Combination> = combinations
+        .iter()
+        .map(|it| Combination {
+            values: it.values.iter().chain(&value).cloned().collect(),
+        })
+        .collect();
+    let loaded = load_all(source, &random)?;
+    let mut random = self::alternatives(&loaded, combinations, None);
+    for (random, original) in random.iter_mut().zip(alternatives) {
+        random.plan.seed = original.plan.seed;
+        random.plan.warm_up = original.plan.warm_up;
+    }
+    Ok(random)
+}
