@@ -26,7 +26,7 @@ use crate::placement::constraint::{Reason, Refusal};
 use crate::time::SimTime;
 use fleet::{InstanceState, ProviderMetrics, States};
 use jobs::JobMetrics;
-use level::{Gauge, Integral};
+use level::{Bins, Gauge, Integral};
 use rows::Rows;
 use stranded::Stranded;
 
@@ -224,6 +224,20 @@ impl Metrics {
     /// When statistics began.
     pub const fn since(&self) -> SimTime {
         self.since
+    }
+
+    /// The levels of whoever is in the system, waiting or running: tasks of every cluster, and jobs.
+    pub fn in_system(&self) -> impl Iterator<Item = &Bins> {
+        let tasks = self.clusters.items().iter().flat_map(|cluster| {
+            [
+                &cluster.waiting,
+                &cluster.provisioning,
+                &cluster.pending,
+                &cluster.running,
+                &cluster.stopping,
+            ]
+        });
+        tasks.chain(self.jobs.live()).map(|gauge| &gauge.bins)
     }
 
     fn requested(&mut self, now: SimTime, call: &PendingCall, world: &World) {

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 
 use super::{Failure, progress_bar};
 use crate::experiment::Alternative;
-use crate::experiment::steady::{NoWarmUp, Regime, WarmUp, regime, warm_up};
+use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
 use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::variation::{Combination, Variation, combinations};
@@ -118,64 +118,62 @@ pub fn settle_warm_up(
     wanted: Option<From>,
     given: bool,
 ) -> Result<String, Failure> {
-    let regimes: Vec<Regime> = alternatives.iter().map(|it| regime(&it.plan)).collect();
-    let steady = regimes.contains(&Regime::SteadyState);
+    let regimes = alternatives.iter().map(|it| regime(&it.plan));
+    let regime = regimes.max().unwrap_or(Regime::Terminating);
     let (at, words) = match wanted {
         Some(From::At(at)) => (Some(at), "as given".to_owned()),
         Some(From::Auto) => found(alternatives)?,
         None if given => (None, "as the scenario has it".to_owned()),
-        None if steady => found(alternatives)?,
-        None => {
-            let text = "terminating runs: each ends with its work, and all of it counts";
-            return Ok(text.to_owned());
-        }
+        None if regime == Regime::SteadyState => found(alternatives)?,
+        None => (Some(SimTime::ZERO), "and all of it counts".to_owned()),
     };
     if let Some(at) = at {
         for alternative in alternatives.iter_mut() {
             alternative.plan.warm_up = at;
         }
     }
-    let at = alternatives.iter().map(|it| it.plan.warm_up).max();
-    let from = at.map_or_else(String::new, |at| span(at.secs()));
-    let kind = match steady {
-        true => "steady state: the work never ends by itself",
-        false => "terminating runs: each ends with its work",
+    let from = alternatives
+        .iter()
+        .map(|it| it.plan.warm_up)
+        .max()
+        .unwrap_or_default();
+    let kind = match regime {
+        Regime::Terminating => "terminating runs: each ends with its work",
+        Regime::SteadyState => "steady state: the work never ends by itself",
+        Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
     };
-    Ok(format!("{kind}; statistics from {from} on, {words}"))
+    Ok(
+        match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState {
+            true => format!("{kind}, {words}"),
+            false => format!("{kind}; statistics from {} on, {words}", span(from.secs())),
+        },
+    )
 }
 
 /// The latest warm-up that any of the alternatives needs, and how it was found.
 fn found(alternatives: &[Alternative]) -> Result<(Option<SimTime>, String), Failure> {
-    let mut latest: Option<WarmUp> = None;
+    let mut latest = SimTime::ZERO;
     for alternative in alternatives {
+        let name = &alternative.name;
         match warm_up(&alternative.plan, PILOTS) {
-            Ok(one) if latest.is_none_or(|latest| one.at > latest.at) => latest = Some(one),
-            Ok(_) => {}
-            Err(NoWarmUp::TooFew { observations }) => {
-                let name = &alternative.name;
-                let text = format!(
-                    "with all that happens: {name} has {observations} waits, too few to find a warm-up"
-                );
-                return Ok((Some(SimTime::ZERO), text));
+            Ok(found) => latest = latest.max(found.at),
+            Err(NoWarmUp::TooShort) => {
+                return Err(Failure::Input(format!(
+                    "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up none"
+                )));
             }
             Err(NoWarmUp::SecondHalf { at }) => {
                 return Err(Failure::Input(format!(
-                    "error: {}: no steady state: the waits settle at {} at the earliest, in the second half of the \
-                     run\n  help: make the horizon longer, or give --warm-up none or a time; a cluster that cannot \
-                     keep up never settles",
-                    alternative.name,
+                    "error: {name}: no steady state: the number of tasks and jobs in the system settles at {} at the \
+                     earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up none \
+                     or a time; a cluster that cannot keep up never settles",
                     span(at.secs())
                 )));
             }
         }
     }
-    let words = latest.map_or_else(String::new, |it| {
-        format!(
-            "found by MSER-5 over {} runs each (at most {} of {} waits left out)",
-            it.pilots, it.dropped, it.observations
-        )
-    });
-    Ok((latest.map(|it| it.at), words))
+    let words = format!("found by MSER-5 over {PILOTS} runs of each alternative");
+    Ok((Some(latest), words))
 }
 
 /// A share as it is written on the command line: `2%` or `0.02`.

@@ -2,39 +2,47 @@
 //!
 //! A run that ends with its work is terminating: all of it counts. One whose work never ends is
 //! stopped by its horizon, and begins empty, which it never is again: what it shows before that has
-//! worn off is left out.
+//! worn off is left out. Where the load follows the clock there is no steady state to wait for.
 
 use rayon::prelude::*;
 
-use crate::engine::task::Task;
-use crate::engine::{self, Occurrence, Plan, Recorder, World};
+use crate::engine::{self, Plan};
+use crate::metrics::Metrics;
+use crate::metrics::level::Bins;
 use crate::rng::nth_seed;
 use crate::statistics::warm_up::{average, truncation};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::workload::Arrivals;
 
 /// What ends a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regime {
     /// Its work: every run has a beginning and an end of its own.
     Terminating,
-    /// Its horizon only.
+    /// Its horizon only, and its load is the same all the time.
     SteadyState,
+    /// Its horizon only, and its load follows the hours of the day or comes in regular bursts.
+    Cyclic,
 }
 
 /// What ends the runs of a plan: its horizon, when a caller never stops asking or there is a
 /// service, which does not either.
 pub fn regime(plan: &Plan) -> Regime {
-    let endless = plan.workloads.items().iter().any(|workload| {
-        let asks = match &workload.arrivals {
-            Arrivals::Process(process) => process.is_endless(),
-            Arrivals::Trace(_) => false,
-        };
-        asks || workload.is_service()
-    });
-    match plan.horizon.is_some() && endless {
-        true => Regime::SteadyState,
-        false => Regime::Terminating,
+    let regimes = plan
+        .workloads
+        .items()
+        .iter()
+        .map(|workload| match &workload.arrivals {
+            Arrivals::Process(process) if process.is_endless() => match process.is_steady() {
+                true => Regime::SteadyState,
+                false => Regime::Cyclic,
+            },
+            _ if workload.is_service() => Regime::SteadyState,
+            _ => Regime::Terminating,
+        });
+    match plan.horizon {
+        Some(_) => regimes.max().unwrap_or(Regime::Terminating),
+        None => Regime::Terminating,
     }
 }
 
@@ -43,10 +51,8 @@ pub fn regime(plan: &Plan) -> Regime {
 pub struct WarmUp {
     /// Statistics begin here.
     pub at: SimTime,
-    /// Observations before it, a run.
-    pub dropped: usize,
-    /// Observations of a run.
-    pub observations: usize,
+    /// Bins that a run was looked at in.
+    pub bins: usize,
     /// Runs that were looked at.
     pub pilots: u32,
 }
@@ -54,11 +60,8 @@ pub struct WarmUp {
 /// Why there is no warm-up to be found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NoWarmUp {
-    /// Too few waits to judge.
-    TooFew {
-        /// How many.
-        observations: usize,
-    },
+    /// The runs are too short to judge: fewer than fifty milliseconds.
+    TooShort,
     /// What looks steadiest begins in the second half of the run: it is too short, or never steady.
     SecondHalf {
         /// Where.
@@ -66,94 +69,54 @@ pub enum NoWarmUp {
     },
 }
 
-/// Finds the warm-up of a plan by MSER-5 over the waits in order of request, averaged over so many
-/// pilot runs (those of the first replications).
+/// Finds the warm-up of a plan by MSER-5 over the number of tasks and jobs in the system, waiting or
+/// running, in equal bins of time and averaged over so many pilot runs (those of the first
+/// replications).
 ///
 /// Sources: White 1997, "An effective truncation heuristic for bias reduction in simulation output";
-/// Hoad, Robinson and Davies 2010, "Automating warm-up length estimation" (averaging, and refusing a
-/// cut in the second half).
+/// averaging over runs: Welch 1983; refusing a cut in the second half: Hoad, Robinson and Davies
+/// 2010, "Automating warm-up length estimation".
 ///
 /// # Errors
-/// When there are too few waits, or the cut lies in the second half.
+/// When the runs are too short, or the cut lies in the second half.
 pub fn warm_up(plan: &Plan, pilots: u32) -> Result<WarmUp, NoWarmUp> {
-    let series: Vec<Vec<(SimTime, u64)>> = (0..pilots)
+    let levels: Vec<(SimDuration, Vec<f64>)> = (0..pilots)
         .into_par_iter()
-        .map(|number| waits(plan, number))
+        .map(|number| in_system(plan, number))
         .collect();
-    let waits_of_runs: Vec<Vec<f64>> = series
-        .iter()
-        .map(|waits| waits.iter().map(|(_, wait)| *wait as f64).collect())
-        .collect();
-    let mean = average(&waits_of_runs);
-    let observations = mean.len();
-    let Some(cut) = truncation(&mean) else {
-        return Err(NoWarmUp::TooFew { observations });
-    };
-    // Nothing is left out: not what happened before the first request either.
-    let at = match cut.cut {
-        0 => SimTime::ZERO,
-        first => {
-            let moments = series
-                .iter()
-                .map(|waits| u128::from(waits[first].0.micros()));
-            SimTime::from_micros((moments.sum::<u128>() / series.len() as u128) as u64)
-        }
-    };
+    // All pilots end at the horizon, so their bins are of one width.
+    let width = levels
+        .first()
+        .map_or(SimDuration::ZERO, |(width, _)| *width);
+    let levels: Vec<Vec<f64>> = levels.into_iter().map(|(_, levels)| levels).collect();
+    let mean = average(&levels);
+    let cut = truncation(&mean).ok_or(NoWarmUp::TooShort)?;
+    let at = SimTime::from_micros(width.micros() * cut.cut as u64);
     if cut.in_second_half {
         return Err(NoWarmUp::SecondHalf { at });
     }
     Ok(WarmUp {
         at,
-        dropped: cut.cut,
-        observations,
+        bins: mean.len(),
         pilots,
     })
 }
 
-/// Waits of the tasks of callers, or of the jobs where there are any: (when it was asked for, wait
-/// in microseconds) in order of request.
-fn waits(plan: &Plan, number: u32) -> Vec<(SimTime, u64)> {
+/// Tasks and jobs that wait or run, on average in each bin of a run; and the width of the bins. A
+/// job counts once more for the task of its attempt, which moves nothing: it is steady when they are.
+fn in_system(plan: &Plan, number: u32) -> (SimDuration, Vec<f64>) {
     let mut plan = plan.clone();
     plan.seed = nth_seed(plan.seed, number);
-    let mut listener = Waits::default();
-    let outcome = engine::run(plan, &mut listener);
-    if outcome.jobs.is_empty() {
-        listener
-            .0
-            .sort_unstable_by_key(|(requested, number, _)| (*requested, *number));
-        return listener
-            .0
-            .iter()
-            .map(|(at, _, wait)| (*at, *wait))
-            .collect();
-    }
-    let jobs = outcome
-        .jobs
-        .items()
-        .iter()
-        .filter(|job| !job.is_parent() && !job.is_node());
-    jobs.filter_map(|job| Some((job.times.created, job.wait()?.micros())))
-        .collect()
-}
-
-/// Listens for tasks of callers that begin to run: when each was asked for, its number, its wait.
-#[derive(Default)]
-struct Waits(Vec<(SimTime, u64, u64)>);
-
-impl Waits {
-    fn started(&mut self, now: SimTime, task: &Task) {
-        if !task.is_made_for_others() {
-            let requested = task.times.requested;
-            self.0
-                .push((requested, task.number, (now - requested).micros()));
-        }
-    }
-}
-
-impl Recorder for Waits {
-    fn record(&mut self, now: SimTime, occurrence: Occurrence<'_>, _: &World) {
-        if let Occurrence::Started(task) = occurrence {
-            self.started(now, task);
-        }
-    }
+    let mut metrics = Metrics::new();
+    let outcome = engine::run(plan, &mut metrics);
+    // Brings every level up to the end.
+    metrics.results(&outcome);
+    let width = Bins::width_for(outcome.end);
+    let levels: Vec<Vec<f64>> = metrics
+        .in_system()
+        .map(|bins| bins.means(width, outcome.end))
+        .collect();
+    let count = levels.iter().map(Vec::len).max().unwrap_or(0);
+    let sum = |bin: usize| levels.iter().filter_map(|level| level.get(bin)).sum();
+    (width, (0..count).map(sum).collect())
 }

@@ -208,10 +208,15 @@ impl JobMetrics {
 
     /// Jobs that have not ended × microseconds, over the whole run.
     fn in_system(&self) -> u128 {
+        self.live().map(|gauge| gauge.integral.whole_area()).sum()
+    }
+
+    /// The levels of jobs in every state but the last.
+    pub(super) fn live(&self) -> impl Iterator<Item = &Gauge> {
         let queues = self.queues.items().iter();
         let states = queues.flat_map(|queue| JobStatus::ALL.iter().zip(&queue.states));
         let live = states.filter(|(status, _)| !status.is_terminal());
-        live.map(|(_, gauge)| gauge.integral.whole_area()).sum()
+        live.map(|(_, gauge)| gauge)
     }
 }
 

@@ -19,7 +19,13 @@ const MOST_COLUMNS: usize = 6;
 const MOST_SENTENCES: usize = 15;
 
 /// The metrics on which alternatives are judged in sentences, where nobody chose others.
-const JUDGED: [&str; 3] = ["wait.mean", "wait.p95", "cost"];
+const JUDGED: [&str; 5] = [
+    "wait.mean",
+    "wait.p95",
+    "instances.used",
+    "given-up",
+    "cost",
+];
 
 /// Everything that is told of a comparison.
 pub struct ComparisonReport<'a> {
@@ -473,14 +479,18 @@ fn pairing(compared: &Compared) -> Option<String> {
     let least = ratios.clone().min_by(f64::total_cmp)?;
     let most = ratios.max_by(f64::total_cmp)?;
     let name = &compared.metric.name;
-    Some(match least == most {
-        true => format!(
-            "{name}: meeting the same work cut the variance of the difference {least:.1} times"
-        ),
-        false => format!(
-            "{name}: meeting the same work cut the variances of the differences {least:.1} to {most:.1} times"
-        ),
-    })
+    let times = |ratio: f64| match ratio < 1000.0 {
+        true => format!("{ratio:.1}"),
+        false => "more than 1,000".to_owned(),
+    };
+    let (least, most) = (times(least), times(most));
+    let range = match least == most {
+        true => least,
+        false => format!("{least} to {most}"),
+    };
+    Some(format!(
+        "{name}: meeting the same work cut the variance of the difference {range} times"
+    ))
 }
 
 /// A value of a metric in its unit.

@@ -108,6 +108,15 @@ impl Arrivals {
         }
     }
 
+    /// Whether they come at one rate all the time.
+    fn is_steady(&self) -> bool {
+        match self {
+            Arrivals::Every { .. } | Arrivals::Poisson { .. } => true,
+            Arrivals::Bursts { rate, .. } => rate.is_some(),
+            Arrivals::At { .. } | Arrivals::Profile { .. } | Arrivals::Trace { .. } => false,
+        }
+    }
+
     /// Everything that is wrong across the fields: path from here, and message. Empty when all is
     /// well.
     pub fn check(&self) -> Vec<(String, String)> {
@@ -222,6 +231,7 @@ impl Arrivals {
             left: window.count.unwrap_or(u64::MAX),
             mean_rate,
             endless: self.is_endless(),
+            steady: self.is_steady(),
         })
     }
 
@@ -349,6 +359,7 @@ pub struct ArrivalProcess {
     left: u64,
     mean_rate: Option<f64>,
     endless: bool,
+    steady: bool,
 }
 
 impl ArrivalProcess {
@@ -360,6 +371,12 @@ impl ArrivalProcess {
     /// Whether arrivals never end, so that the run needs a horizon.
     pub fn is_endless(&self) -> bool {
         self.endless
+    }
+
+    /// Whether the load is the same all the time: neither the hours of the day nor regular bursts
+    /// make one moment unlike another.
+    pub fn is_steady(&self) -> bool {
+        self.steady
     }
 
     /// The arrivals of one run, drawn from `stream`.
