@@ -3,9 +3,11 @@
 //!
 //! [`replicate`] runs every alternative under every seed, in parallel; what comes out does not
 //! depend on the number of threads. [`metric`] says what is read off a run, [`steady`] from when on,
-//! [`mod@compare`] which alternative is better and how sure that is, [`mod@sensitivity`] whether chance decided.
+//! [`mod@compare`] which alternative is better and how sure that is, [`mod@sensitivity`] whether chance decided;
+//! [`long_run`] is for a single run.
 
 pub mod compare;
+pub mod long_run;
 pub mod metric;
 pub mod sensitivity;
 pub mod steady;

@@ -2,7 +2,6 @@
 //! their options are written.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -15,7 +14,7 @@ use crate::scenario::problem::{Problem, Problems};
 use crate::scenario::variation::{Combination, Variation, combinations};
 use crate::scenario::{Loaded, Source};
 use crate::time::SimTime;
-use crate::units::Duration;
+use crate::units::WarmUp;
 
 /// What varies.
 #[derive(Args, Clone, Debug)]
@@ -81,62 +80,27 @@ pub fn alternatives(
     .collect()
 }
 
-/// From when on statistics count.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum From {
-    /// As soon as the steady state has been reached.
-    Auto,
-    /// From this moment.
-    At(SimTime),
-}
-
-impl FromStr for From {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(From::Auto),
-            "none" => Ok(From::At(SimTime::ZERO)),
-            _ => {
-                let span: Duration = text
-                    .parse()
-                    .map_err(|message| format!("{message}; or write auto or none"))?;
-                Ok(From::At(SimTime::ZERO + span.span()))
-            }
-        }
-    }
-}
-
 /// Runs from which a warm-up is found, for each alternative.
 const PILOTS: u32 = 5;
 
 /// Sets the warm-up of all alternatives to the same moment, and says in a sentence what it is: what
-/// was asked for; else what the scenario says; else what is found, when the runs have no end of
-/// their own.
+/// was asked for, on the command line or in the scenario; else what is found, when the runs have no
+/// end of their own.
 pub fn settle_warm_up(
     alternatives: &mut [Alternative],
-    wanted: Option<From>,
-    given: bool,
+    wanted: Option<WarmUp>,
 ) -> Result<String, Failure> {
     let regimes = alternatives.iter().map(|it| regime(&it.plan));
     let regime = regimes.max().unwrap_or(Regime::Terminating);
-    let (at, words) = match wanted {
-        Some(From::At(at)) => (Some(at), "as given".to_owned()),
-        Some(From::Auto) => found(alternatives)?,
-        None if given => (None, "as the scenario has it".to_owned()),
+    let (from, words) = match wanted {
+        Some(WarmUp::After(span)) => (SimTime::ZERO + span.span(), "as given".to_owned()),
+        Some(WarmUp::Auto) => found(alternatives)?,
         None if regime == Regime::SteadyState => found(alternatives)?,
-        None => (Some(SimTime::ZERO), "and all of it counts".to_owned()),
+        None => (SimTime::ZERO, "and all of it counts".to_owned()),
     };
-    if let Some(at) = at {
-        for alternative in alternatives.iter_mut() {
-            alternative.plan.warm_up = at;
-        }
+    for alternative in alternatives.iter_mut() {
+        alternative.plan.warm_up = from;
     }
-    let from = alternatives
-        .iter()
-        .map(|it| it.plan.warm_up)
-        .max()
-        .unwrap_or_default();
     let kind = match regime {
         Regime::Terminating => "terminating runs: each ends with its work",
         Regime::SteadyState => "steady state: the work never ends by itself",
@@ -151,7 +115,7 @@ pub fn settle_warm_up(
 }
 
 /// The latest warm-up that any of the alternatives needs, and how it was found.
-fn found(alternatives: &[Alternative]) -> Result<(Option<SimTime>, String), Failure> {
+fn found(alternatives: &[Alternative]) -> Result<(SimTime, String), Failure> {
     let mut latest = SimTime::ZERO;
     for alternative in alternatives {
         let name = &alternative.name;
@@ -159,13 +123,13 @@ fn found(alternatives: &[Alternative]) -> Result<(Option<SimTime>, String), Fail
             Ok(found) => latest = latest.max(found.at),
             Err(NoWarmUp::TooShort) => {
                 return Err(Failure::Input(format!(
-                    "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up none"
+                    "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
                 )));
             }
             Err(NoWarmUp::SecondHalf { at }) => {
                 return Err(Failure::Input(format!(
                     "error: {name}: no steady state: the number of tasks and jobs in the system settles at {} at the \
-                     earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up none \
+                     earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up 0s \
                      or a time; a cluster that cannot keep up never settles",
                     span(at.secs())
                 )));
@@ -173,7 +137,7 @@ fn found(alternatives: &[Alternative]) -> Result<(Option<SimTime>, String), Fail
         }
     }
     let words = format!("found by MSER-5 over {PILOTS} runs of each alternative");
-    Ok((Some(latest), words))
+    Ok((latest, words))
 }
 
 /// A share as it is written on the command line: `2%` or `0.02`.

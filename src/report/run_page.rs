@@ -46,6 +46,9 @@ impl<A: Serialize> RunPage<'_, A> {
         for block in table::blocks(summary.results) {
             results.block(&block);
         }
+        for line in summary.long_run.iter().flat_map(|it| table::long_run(it)) {
+            results.text(&line);
+        }
         figures(page.section("Pictures"), self.figures);
         assumptions(
             page.section("Assumptions"),

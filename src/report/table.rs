@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, presets};
 
 use crate::engine::task::StopCode;
+use crate::experiment::long_run::{LongRun, Method};
 use crate::metrics::cost::Cost;
 use crate::metrics::jobs::{JobResults, JobStatistics};
 use crate::metrics::results::{ClusterResults, MeanPeak, PoolResults, ProviderResults, Results};
@@ -415,6 +416,36 @@ fn pools(what: &str, pools: &[PoolResults]) -> Option<Block> {
         table.row([name.to_owned()].into_iter().chain(numbers).chain(shares));
     }
     Some(Block::of_table(table))
+}
+
+/// How sure one run is of its waits.
+pub fn long_run(run: &LongRun) -> Vec<String> {
+    let mean = &run.mean;
+    let half_width = mean.estimate.half_width.unwrap_or_default();
+    let mut lines = vec![format!(
+        "wait, mean: {} ± {} ({} % interval by {} batches of {}; their correlation is {:.2})",
+        span(mean.estimate.mean),
+        span(half_width),
+        mean.estimate.confidence.share() * 100.0,
+        mean.estimate.count,
+        mean.batch_size,
+        mean.lag_one
+    )];
+    if !mean.passed {
+        lines.push(
+            "the batches depend on each other: the run is too short, and its intervals too narrow"
+                .to_owned(),
+        );
+    }
+    lines.extend(run.p95.as_ref().map(|p95| {
+        let by = match p95.by {
+            Method::OrderStatistics => "order statistics",
+            Method::Batches => "percentiles of the batches",
+        };
+        let (low, high) = (span(p95.interval.low), span(p95.interval.high));
+        format!("wait, p95: {}, {low} to {high} by {by}", span(p95.value))
+    }));
+    lines
 }
 
 fn footer(results: &Results) -> String {
