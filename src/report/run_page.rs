@@ -36,7 +36,7 @@ impl<A: Serialize> RunPage<'_, A> {
         let mut facts = vec![
             ("scenario", summary.scenario.to_owned()),
             ("seed", summary.seed.to_string()),
-            ("stowplan", summary.stowplan.to_owned()),
+            ("version of stowplan", summary.stowplan.to_owned()),
             ("simulated", span(summary.results.end)),
         ];
         facts.extend(summary.start_date.clone().map(|date| ("from", date)));
