@@ -53,6 +53,12 @@ pub enum Purpose {
     FargateSpotInterruption = 32,
     /// Which of a service's tasks stops of those that are equal.
     ServiceVictim = 33,
+    /// Where each instance of a cluster stands in the shuffled order that breaks ties.
+    TieOrder = 50,
+    /// Which device a share of a GPU is taken of, under `x-random-gpu`.
+    SharedGpu = 51,
+    /// The order in which the pods of a study come, and which of them come again.
+    StudyArrivals = 52,
 }
 
 /// The source of all streams of a run.
