@@ -76,4 +76,6 @@ pub mod scenario;
 
 pub mod import;
 
+pub mod study;
+
 pub mod cli;

@@ -84,6 +84,31 @@ fn given(text: &Option<String>) -> Option<&str> {
 }
 
 impl PlacementStrategy {
+    /// A chain as the command line writes it: `binpack:memory`, `spread:instanceId+binpack:cpu`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn chain(text: &str) -> Result<Vec<PlacementStrategy>, String> {
+        let written = text.split('+').map(|rule| {
+            let (kind, field) = match rule.split_once(':') {
+                Some((kind, field)) => (kind, Some(field.to_owned())),
+                None => (rule, None),
+            };
+            let known = PlacementStrategyType::ALL;
+            let known = known.into_iter().find(|known| known.name() == kind);
+            let strategy = PlacementStrategy {
+                r#type: known.ok_or_else(|| {
+                    let names = PlacementStrategyType::ALL.map(PlacementStrategyType::name);
+                    format!("no strategy {kind:?}; there are {}", names.join(", "))
+                })?,
+                field,
+            };
+            strategy.rule().map_err(|error| error.to_string())?;
+            Ok(strategy)
+        });
+        written.collect()
+    }
+
     /// The rule, parsed.
     ///
     /// # Errors
@@ -134,6 +159,20 @@ impl PlacementStrategy {
 }
 
 impl PlacementStrategyType {
+    /// All types: ECS's, then extensions.
+    const ALL: [PlacementStrategyType; 10] = [
+        PlacementStrategyType::Random,
+        PlacementStrategyType::Spread,
+        PlacementStrategyType::Binpack,
+        PlacementStrategyType::FirstFit,
+        PlacementStrategyType::BestFit,
+        PlacementStrategyType::WorstFit,
+        PlacementStrategyType::DotProduct,
+        PlacementStrategyType::GpuPacking,
+        PlacementStrategyType::Fgd,
+        PlacementStrategyType::RandomGpu,
+    ];
+
     /// The type as requests write it.
     const fn name(self) -> &'static str {
         match self {

@@ -54,7 +54,9 @@ fn asked(workload: &Workload) -> Vec<(TemplateId, u64)> {
         Call::CreateService(service) => {
             return vec![(service.revision.template, service.desired.into())];
         }
-        Call::RunTask { template, count, .. } => (*template, *count),
+        Call::RunTask {
+            template, count, ..
+        } => (*template, *count),
         // Nobody chooses an instance for these by a strategy of the scenario's.
         Call::SubmitJob(_) | Call::StartTask { .. } => return Vec::new(),
     };
@@ -73,13 +75,16 @@ fn asked(workload: &Workload) -> Vec<(TemplateId, u64)> {
 fn expected_task(world: &World, template: TemplateId, count: u64) -> ExpectedTask {
     let template = &world.templates[template];
     let rules = &world.rules[template.rules()];
-    let constraints = rules.constraints.iter().filter_map(|constraint| match constraint {
-        // What runs on an instance now says nothing of what it may take later.
-        Constraint::MemberOf(expression) if !expression.depends_on_tasks() => {
-            Some(expression.clone())
-        }
-        Constraint::MemberOf(_) | Constraint::DistinctInstance => None,
-    });
+    let constraints = rules
+        .constraints
+        .iter()
+        .filter_map(|constraint| match constraint {
+            // What runs on an instance now says nothing of what it may take later.
+            Constraint::MemberOf(expression) if !expression.depends_on_tasks() => {
+                Some(expression.clone())
+            }
+            Constraint::MemberOf(_) | Constraint::DistinctInstance => None,
+        });
     ExpectedTask {
         demand: template.demand.clone(),
         constraints: constraints.collect(),

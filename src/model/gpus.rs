@@ -39,10 +39,7 @@ impl GpusLeft {
     pub fn without_whole(mut self, count: u32) -> GpusLeft {
         let whole = self.whole;
         let free = self.left[..self.count].iter_mut();
-        for left in free
-            .filter(|left| **left == whole)
-            .take(count as usize)
-        {
+        for left in free.filter(|left| **left == whole).take(count as usize) {
             *left = 0;
         }
         self
@@ -57,7 +54,8 @@ impl GpusLeft {
     pub fn fullest(&self, share: u32) -> Option<u8> {
         let devices = (0u8..).zip(self.devices());
         let room = devices.filter(|(_, left)| **left >= share);
-        room.min_by_key(|(_, left)| **left).map(|(device, _)| device)
+        room.min_by_key(|(_, left)| **left)
+            .map(|(device, _)| device)
     }
 }
 
@@ -68,7 +66,11 @@ impl Instance {
         let count = self.capacity.gpus as usize;
         let mut left = [0; MAX_GPUS as usize];
         for (device, left) in left[..count].iter_mut().enumerate() {
-            *left = if self.free_gpus >> device & 1 == 1 { whole } else { 0 };
+            *left = if self.free_gpus >> device & 1 == 1 {
+                whole
+            } else {
+                0
+            };
         }
         for shared in &self.shared_gpus {
             left[usize::from(shared.device)] = shared.free_memory;
@@ -78,7 +80,10 @@ impl Instance {
 
     /// What is left of all its GPUs together, in thousandths of a GPU, rounded down.
     pub fn free_gpu_milli(&self) -> u64 {
-        let shared = self.shared_gpus.iter().map(|gpu| u64::from(gpu.free_memory));
+        let shared = self
+            .shared_gpus
+            .iter()
+            .map(|gpu| u64::from(gpu.free_memory));
         let whole = u64::from(self.gpu_memory.max(1));
         u64::from(self.free.gpus) * MILLI + shared.sum::<u64>() * MILLI / whole
     }

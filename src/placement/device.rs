@@ -17,10 +17,7 @@ pub fn choose(
     request: &Request<'_>,
     draw: &mut Draw,
 ) -> Option<u8> {
-    let (strategies, share) = (
-        &request.rules.strategies,
-        request.demand.shared_gpu_memory,
-    );
+    let (strategies, share) = (&request.rules.strategies, request.demand.shared_gpu_memory);
     let decides = strategies.iter().find(|rule| rule.is_extension())?;
     if share == 0 {
         return None;

@@ -130,9 +130,7 @@ pub fn rank(rule: &StrategyRule, cluster: &Cluster, id: InstanceId, request: &Re
         StrategyRule::WorstFit(measured) => {
             u32::MAX - score::remaining(instance, &cluster.largest(), *measured)
         }
-        StrategyRule::DotProduct(measured) => {
-            score::dot_product(cluster, id, request, *measured)
-        }
+        StrategyRule::DotProduct(measured) => score::dot_product(cluster, id, request, *measured),
         StrategyRule::GpuPacking => score::gpu_packing(instance, request),
         StrategyRule::Fgd => 100 - fragmentation::fit(cluster, id, request).score,
         StrategyRule::Shuffled => cluster.shuffled(id),

@@ -73,7 +73,12 @@ pub fn dot_product(
         + u64::from(share) * MILLI / u64::from(instance.gpu_memory.max(1));
     let free = instance.free;
     let terms: [(bool, u64, u64, u64); 3] = [
-        (measured.cpu, free.cpu.into(), need.cpu.into(), largest.cpu.into()),
+        (
+            measured.cpu,
+            free.cpu.into(),
+            need.cpu.into(),
+            largest.cpu.into(),
+        ),
         (
             measured.memory,
             free.memory.into(),
