@@ -8,6 +8,7 @@ mod compare;
 mod import;
 mod query;
 mod run;
+mod study;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,9 @@ enum Command {
     /// Turn a recorded workload into a scenario and a trace
     #[command(subcommand)]
     Import(import::Import),
+    /// Repeat a published study
+    #[command(subcommand)]
+    Study(study::Study),
 }
 
 /// Why a command did not do what it should.
@@ -74,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Schema => print(&scenario::schema()),
         Command::Query(query) => query.run(),
         Command::Import(import) => import.run(),
+        Command::Study(study) => study.run(),
     };
     let (text, code) = match done {
         Ok(()) => return ExitCode::SUCCESS,

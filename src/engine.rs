@@ -22,6 +22,7 @@ pub mod calendar;
 mod calls;
 mod environments;
 pub mod event;
+mod expected;
 mod fargate;
 mod gangs;
 mod instances;
@@ -407,6 +408,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         let streams = Streams::new(plan.seed);
         let mut world = plan.world;
         count_what_rules_ask(&mut world);
+        expected::tell_clusters(&mut world, &plan.workloads, streams);
         let keeps_aboard = !plan.actions.is_empty()
             || plan.faults != Faults::default()
             || !world.providers.is_empty()
@@ -702,9 +704,7 @@ fn count_what_rules_ask(world: &mut World) {
                         world.clusters[template.cluster].track(template.group, name);
                     }
                     StrategyRule::SpreadInstance => groups[template.cluster].push(template.group),
-                    StrategyRule::Random
-                    | StrategyRule::BinpackCpu
-                    | StrategyRule::BinpackMemory => {}
+                    _ => {}
                 }
             }
             for constraint in &rules.constraints {

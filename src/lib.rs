@@ -80,4 +80,6 @@ pub mod scenario;
 
 pub mod import;
 
+pub mod study;
+
 pub mod cli;

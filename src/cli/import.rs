@@ -236,7 +236,7 @@ fn check<'a>(
 }
 
 /// Opens a list. Unpacks gzip.
-fn list(path: &Path) -> Result<List<Box<dyn Read>>, Problem> {
+pub(super) fn list(path: &Path) -> Result<List<Box<dyn Read>>, Problem> {
     let file = path.display().to_string();
     let told = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Problem::in_file(&file, "no such file"),

@@ -10,7 +10,7 @@ use crate::model::arena::{ClusterId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::model::instance::InstanceStatus;
 use crate::model::request::Request;
 use crate::placement::constraint::{Reason, Refusal, first_failure};
-use crate::placement::scan;
+use crate::placement::{device, scan};
 use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Target};
@@ -272,7 +272,8 @@ impl<R: Recorder> Engine<'_, R> {
             let request = request(&self.world, call.template, launch as u8);
             match scan::choose(&trial, &request, &mut draw) {
                 Some(id) => {
-                    trial.place(id, &template.demand, template.group);
+                    let device = device::choose(&trial, id, &request, &mut draw);
+                    trial.place_on_gpu(id, &template.demand, template.group, device);
                 }
                 None => wait += 1,
             }

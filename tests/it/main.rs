@@ -8,6 +8,8 @@ mod chooser;
 mod cli;
 mod edges;
 mod endings;
+mod extensions;
+mod fgd;
 mod golden;
 mod instructions;
 mod invariants;
