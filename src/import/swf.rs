@@ -84,8 +84,9 @@ pub fn convert(
     let setting = Setting {
         comment: comment(&file, &log, &machine, &jobs),
         description: "Jobs of a parallel machine at their recorded times.",
-        environment: jobs::fixed_environment("machine", &instances),
+        environment: jobs::fixed_environment("machine", &instances, !machine.is_one_node()),
         environment_name: "machine",
+        discipline: None,
         target,
     };
     let measure = |job: &Job| {

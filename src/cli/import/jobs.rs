@@ -13,10 +13,10 @@ use crate::scenario::problem::Problems;
 
 /// Where the files go
 #[derive(Args)]
-struct Out {
+pub(super) struct Out {
     /// The scenario becomes NAME.yaml and its trace NAME.csv
     #[arg(long, value_name = "NAME")]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Gzip the trace
     #[arg(long)]
     gzip: bool,
@@ -24,7 +24,7 @@ struct Out {
 
 impl Out {
     /// Converts, tries what comes of it, writes it and tells.
-    fn write(
+    pub fn write(
         &self,
         convert: impl FnOnce(Target<'_>) -> Result<Converted, Problems>,
     ) -> Result<(), Failure> {
