@@ -149,7 +149,7 @@ pub const JOB_COLUMNS: [&str; 11] = [
 
 /// Most nodes of a job: ten times what an account of AWS may have unless it asks for more.
 /// Source: AWS Batch user guide, multi-node parallel node groups.
-const MOST_NODES: u32 = 10_000;
+pub const MOST_NODES: u32 = 10_000;
 
 /// Most jobs that one may depend on. Source: AWS Batch API reference, SubmitJob, `dependsOn`.
 const MAX_DEPENDENCIES: usize = 20;
@@ -433,7 +433,8 @@ fn field_fault(
     format!("{column}: {value:?} is not a whole number from {range}")
 }
 
-fn told(error: &csv::Error) -> String {
+/// What is wrong with a file of CSV, without the place.
+pub(crate) fn told(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..

@@ -14,6 +14,7 @@ use crate::import::jobs::millionths;
 use crate::model::arena::{Id, JobId};
 use crate::scenario::problem::{Problem, Problems, quoted};
 use crate::time::{MICROS_PER_SEC, SimTime};
+use crate::workload::trace;
 
 /// When a job ran, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,15 @@ pub struct Entry {
     /// Numbers of its hosts, from 0.
     pub hosts: BTreeSet<usize>,
 }
+
+/// Columns that are read.
+const COLUMNS: [&str; 5] = [
+    "job_id",
+    "submission_time",
+    "starting_time",
+    "finish_time",
+    "allocated_resources",
+];
 
 /// A row of the file, as far as it counts here.
 #[derive(Deserialize)]
@@ -61,17 +71,29 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Entry>, Problems> {
         problem
     };
     let header = reader.headers().cloned();
-    let header = header.map_err(|error| told(None, error.to_string()))?;
+    let header = header.map_err(|error| told(None, trace::told(&error)))?;
+    let missing = COLUMNS
+        .iter()
+        .find(|name| header.iter().all(|it| it != **name));
+    if let Some(missing) = missing {
+        let problem = told(Some(1), format!("no column {}", quoted(missing)));
+        return Err(problem
+            .help("a schedule is what Batsim writes as *_jobs.csv")
+            .into());
+    }
     let (mut entries, mut problems) = (Vec::new(), Vec::new());
     for record in reader.records() {
         let entry = match record {
             Ok(record) => {
                 let line = record.position().map(csv::Position::line);
                 let row = record.deserialize(Some(&header));
-                let row = row.map_err(|error| error.to_string());
+                let row = row.map_err(|error| trace::told(&error));
                 row.and_then(entry).map_err(|message| told(line, message))
             }
-            Err(error) => Err(told(None, error.to_string())),
+            Err(error) => {
+                let line = error.position().map(csv::Position::line);
+                Err(told(line, trace::told(&error)))
+            }
         };
         match entry {
             Ok(entry) => entries.push(entry),
