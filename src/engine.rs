@@ -17,6 +17,7 @@
 
 mod actions;
 mod agents;
+mod backfill;
 mod berths;
 pub mod calendar;
 mod calls;

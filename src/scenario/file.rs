@@ -19,7 +19,7 @@ pub use action::{
 pub use assumptions::{
     Assumptions, BatchAssumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties,
 };
-pub use batch::{Batch, ComputeEnvironment, InsufficientCapacity};
+pub use batch::{Batch, ComputeEnvironment, InsufficientCapacity, JobQueue, QueueDiscipline};
 pub use capacity::{
     AutoScalingGroup, CapacityProvider, Fargate, Faults, InstanceFailures, Interruptions,
     LaunchRate, WarmPool, is_fargate,

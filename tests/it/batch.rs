@@ -14,6 +14,7 @@
 mod arrays;
 mod case;
 mod dependencies;
+mod disciplines;
 mod environments;
 mod graphs;
 mod jobs;
