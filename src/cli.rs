@@ -3,6 +3,7 @@
 //! Results go to stdout or to files, everything else to stderr. Exit codes: 0 done, 1 something
 //! outside the input failed (a disk that is full), 2 bad input. A closed pipe is success.
 
+mod explain;
 mod import;
 mod query;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Schema,
     /// Tell which container instances an expression of the cluster query language selects
     Query(query::Query),
+    /// Tell why tasks and jobs waited, and what would have started them
+    Explain(explain::Explain),
     /// Turn a recorded workload into a scenario and a trace
     #[command(subcommand)]
     Import(import::Import),
@@ -67,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Validate { scenarios } => validate(&scenarios),
         Command::Schema => print(&scenario::schema()),
         Command::Query(query) => query.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Import(import) => import.run(),
     };
     let (text, code) = match done {

@@ -70,6 +70,8 @@ pub mod engine;
 
 pub mod metrics;
 
+pub mod explain;
+
 pub mod report;
 
 pub mod scenario;

@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod directory;
 pub mod events;
+pub mod explain;
 pub mod figures;
 pub mod jobs;
 pub mod plot;

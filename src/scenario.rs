@@ -32,6 +32,8 @@ pub struct Loaded {
     pub name: String,
     /// What it is about.
     pub description: Option<String>,
+    /// Its text, byte for byte.
+    pub text: String,
     /// The files that it is made of.
     pub inputs: Vec<Input>,
     /// Choices in force where AWS documents nothing.
@@ -79,7 +81,7 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let name = path
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    load_document(&document, &name, text.as_bytes(), folder)
+    load_document(&document, &name, &text, folder)
 }
 
 /// Loads a scenario from its text. The files it names are looked for in `folder`.
@@ -87,21 +89,23 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 /// # Errors
 /// Everything that is wrong with it and with the files it names.
 pub fn load_text(name: &str, text: &str, folder: &Path) -> Result<Loaded, Problems> {
-    load_document(&Document::parse(name, text)?, name, text.as_bytes(), folder)
+    load_document(&Document::parse(name, text)?, name, text, folder)
 }
 
 fn load_document(
     document: &Document,
     name: &str,
-    bytes: &[u8],
+    text: &str,
     folder: &Path,
 ) -> Result<Loaded, Problems> {
     let scenario: Scenario = document.decode(&formats())?;
     let main = Input {
         file: name.to_owned(),
-        sha256: resolve::sha256(bytes),
+        sha256: resolve::sha256(text.as_bytes()),
     };
-    resolve::resolve(document, main, folder, &scenario)
+    let mut loaded = resolve::resolve(document, main, folder, &scenario)?;
+    loaded.text = text.to_owned();
+    Ok(loaded)
 }
 
 /// All custom formats of the schema, with their checks.

@@ -86,6 +86,7 @@ pub fn resolve(
     Ok(Loaded {
         name: scenario.name.clone(),
         description: scenario.description.clone(),
+        text: String::new(),
         inputs: resolver.inputs,
         assumptions: scenario.assumptions,
         names: Names {
