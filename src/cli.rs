@@ -5,6 +5,7 @@
 
 mod alternatives;
 mod compare;
+mod explain;
 mod import;
 mod query;
 mod run;
@@ -47,6 +48,8 @@ enum Command {
     Schema,
     /// Tell which container instances an expression of the cluster query language selects
     Query(query::Query),
+    /// Tell why tasks and jobs waited, and what would have started them
+    Explain(explain::Explain),
     /// Turn a recorded workload into a scenario and a trace
     #[command(subcommand)]
     Import(import::Import),
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Validate { scenarios } => validate(&scenarios),
         Command::Schema => print(&scenario::schema()),
         Command::Query(query) => query.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Import(import) => import.run(),
         Command::Study(study) => study.run(),
     };

@@ -74,6 +74,8 @@ pub mod metrics;
 
 pub mod experiment;
 
+pub mod explain;
+
 pub mod report;
 
 pub mod scenario;

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod comparison;
 pub mod directory;
 pub mod events;
+pub mod explain;
 pub mod figures;
 pub mod html;
 pub mod jobs;

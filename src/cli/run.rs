@@ -175,6 +175,7 @@ impl Run {
     ) -> io::Result<()> {
         let clock = loaded.names.clock;
         directory.write("summary.json", summary.json().as_bytes())?;
+        directory.write("scenario.yaml", loaded.text.as_bytes())?;
         tables::instances(directory.open("instances.csv")?, metrics, outcome, clock)?;
         let series: Vec<(String, Series)> = outcome
             .world

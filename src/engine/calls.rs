@@ -34,7 +34,7 @@ pub struct PendingCall {
     pub attempts: u32,
     recorded: Recorded,
     /// StartTask: where the missing ones are to go.
-    targets: Vec<Target>,
+    pub(super) targets: Vec<Target>,
     delay: SimDuration,
     deadline: Option<SimTime>,
     /// What stood in the way last time, apart from instances.
@@ -198,7 +198,7 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// The same, when nobody wants to know the reason: whether some stay missing.
-    fn ask_again(&mut self, call: &mut PendingCall) -> bool {
+    pub(super) fn ask_again(&mut self, call: &mut PendingCall) -> bool {
         if call.targets.is_empty() {
             self.run_task(call)
         } else {
@@ -515,7 +515,7 @@ impl<R: Recorder> Engine<'_, R> {
 
 /// Key of the next missing task of a call among all tasks of its workload: it does not depend on
 /// when or how often the call was made.
-fn task_key(call: &PendingCall) -> u64 {
+pub(super) fn task_key(call: &PendingCall) -> u64 {
     call.number * MAX_COUNT + u64::from(call.count - call.missing)
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, btree_map};
 use super::backfill::Backfill;
 use super::event::Event;
 use super::scale_up::needed_cpu;
+use super::standing::Hold;
 use super::task::Host;
 use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::{self, Blocked, EnvironmentView, Standing, time_limit};
@@ -259,7 +260,7 @@ impl QueueState {
     }
 
     /// The job whose turn it is, and so many behind it.
-    fn first(&mut self, now: SimTime, behind: u32) -> Vec<JobId> {
+    pub fn first(&mut self, now: SimTime, behind: u32) -> Vec<JobId> {
         let take = behind as usize + 1;
         let share = match &mut self.fair {
             None => None,
@@ -344,20 +345,34 @@ impl<R: Recorder> Engine<'_, R> {
         if self.jobs.queues[queue].is_empty() {
             return false;
         }
-        for id in self.jobs.queues[queue].first(self.now, lookahead) {
-            let job = self.job(id);
-            let cpu = self.world.batch.kinds[job.kind].need.cpu;
-            let max = self.max_cpu(queue);
-            if !self.has_consumables(id) || !self.jobs.queues[queue].allows(cpu, max, self.now) {
-                continue;
-            }
-            if let Some((environment, place)) = self.find_place(id) {
-                self.leave_line(id);
-                self.start_attempt(id, environment, place);
-                return true;
-            }
+        let turn = self.jobs.queues[queue].first(self.now, lookahead);
+        turn.into_iter().any(|id| self.try_start(id))
+    }
+
+    /// Starts a RUNNABLE job if there is a place for it, whosever turn it is. Tells whether it did.
+    pub(super) fn try_start(&mut self, id: JobId) -> bool {
+        if self.is_held_back(id).is_some() {
+            return false;
         }
-        false
+        let Some((environment, place)) = self.find_place(id) else {
+            return false;
+        };
+        self.leave_line(id);
+        self.start_attempt(id, environment, place);
+        true
+    }
+
+    /// What keeps a job from its place however much room there is: a consumable resource, or what is
+    /// kept for other shares.
+    pub(super) fn is_held_back(&mut self, id: JobId) -> Option<Hold> {
+        let what = &self.world.batch.kinds[self.job(id).kind];
+        let (cpu, queue) = (what.need.cpu, what.queue);
+        if !self.has_consumables(id) {
+            return Some(Hold::Consumable);
+        }
+        let max = self.max_cpu(queue);
+        let allowed = self.jobs.queues[queue].allows(cpu, max, self.now);
+        (!allowed).then_some(Hold::Reservation)
     }
 
     /// A job is no longer RUNNABLE, or will not be in a moment.

@@ -128,7 +128,7 @@ impl Nodes {
 
 impl ComputeEnvironment {
     /// The types that could be launched for a job, the best first.
-    fn candidates(&self, what: &JobKind) -> Vec<usize> {
+    pub(super) fn candidates(&self, what: &JobKind) -> Vec<usize> {
         let Some(nodes) = &what.nodes else {
             return candidates(self.strategy, &self.offers, &what.need);
         };
@@ -140,7 +140,13 @@ impl ComputeEnvironment {
     }
 
     /// Whether it may launch so many instances of a type, where it has so many vCPUs.
-    fn may_launch(&self, offer: usize, count: usize, total: u64, is_updating: bool) -> bool {
+    pub(super) fn may_launch(
+        &self,
+        offer: usize,
+        count: usize,
+        total: u64,
+        is_updating: bool,
+    ) -> bool {
         let vcpus = self.offers[offer].vcpus;
         let smallest = self.offers.iter().map(|it| it.vcpus).min().unwrap_or(0);
         let mut totals = (0..count as u64).map(|before| total + before * u64::from(vcpus));
