@@ -129,6 +129,7 @@ impl Recorder for Waits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{Draw, Purpose, Streams};
 
     fn of(waits: Vec<f64>) -> LongRun {
         let waits = Waits {
@@ -138,10 +139,11 @@ mod tests {
         waits.summary(Confidence::USUAL).expect("enough waits")
     }
 
-    /// Numbers that jump about are taken as independent, numbers that creep are not.
+    /// Numbers that are drawn one by one are taken as independent, numbers that creep are not.
     #[test]
     fn dependence_decides_the_method() {
-        let jumping = of((0..2000).map(|it| f64::from(it * 7919 % 2003)).collect());
+        let mut draw = Draw::new(Streams::new(1), Purpose::Arrivals, 0, 0);
+        let jumping = of((0..2000).map(|_| draw.below(1000) as f64).collect());
         assert_eq!(jumping.p95.map(|it| it.by), Some(Method::OrderStatistics));
         let creeping = of((0..2000).map(|it| f64::from(it % 100)).collect());
         let p95 = creeping.p95.expect("enough waits");
