@@ -44,7 +44,7 @@ pub struct Fgd {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Strategy, rules joined with + and each as type or type:field; may be given several times
-    /// [default: those of the published table, binpack and spread]
+    /// [default: those of the published table, and those of Amazon ECS]
     #[arg(long, value_name = "CHAIN", value_parser = chain)]
     strategy: Vec<Chain>,
     /// What decides between instances that the strategy leaves equal; may be given several times
@@ -82,12 +82,13 @@ enum TieChoice {
 }
 
 /// The strategies of the published table, in its order, then those of Amazon ECS.
-const STRATEGIES: [&str; 8] = [
+const STRATEGIES: [&str; 9] = [
     "x-random-gpu+random",
     "x-dot-product:cpu,gpu",
     "x-gpu-packing",
     "x-best-fit:cpu,gpu",
     "x-fgd",
+    "random",
     "binpack:cpu",
     "binpack:memory",
     "spread:instanceId",
