@@ -154,11 +154,14 @@ fn x_easy_goes_with_instances_that_are_launched() {
     assert_eq!(starts, [Some(30.0), Some(80.0), Some(30.0)]);
 }
 
-/// One slot, in which X runs until 10. Then the shortest limits first, equal ones as they came, and
-/// the job without one last. Q comes at 15 with the shortest of all and is next.
+/// One slot, in which X, of the shortest limit, runs until 10. Then the shortest limits first, equal ones as they came, and
+/// the job without one last. Q comes at 15 with the shortest of those there and is next.
 #[test]
 fn x_sjf_goes_by_requested_time() {
-    let case = slots(1, "x-sjf").job("X", "1,10,0").job("N", "1,10,0");
+    let case = slots(1, "x-sjf")
+        .job("X", "1,10,0")
+        .timeout(60)
+        .job("N", "1,10,0");
     let case = case.job("L", "1,10,0").timeout(90);
     let case = case
         .job("S", "1,10,0")
