@@ -86,22 +86,45 @@ pub struct Scatter {
 }
 
 impl Measure {
-    /// Ticks over a range, each with its unit.
-    fn ticks(&self, range: Range, most: usize) -> Vec<Tick> {
-        match self {
-            Measure::Seconds => {
-                let (unit, ticks) = time_ticks(range, most);
-                with_unit(ticks, unit)
-            }
+    /// Ticks over a range, and the unit in which they count.
+    fn ticks(&self, range: Range, most: usize) -> (&str, Vec<Tick>) {
+        let (unit, mut ticks) = match self {
+            Measure::Seconds => time_ticks(range, most),
             Measure::Share => {
                 let percent = Range::new(range.low * 100.0, range.high * 100.0);
-                let ticks = count_ticks(percent, most).into_iter().map(|tick| Tick {
-                    at: tick.at / 100.0,
-                    ..tick
-                });
-                with_unit(ticks.collect(), "%")
+                let mut ticks = count_ticks(percent, most);
+                for tick in &mut ticks {
+                    tick.at /= 100.0;
+                }
+                ("%", ticks)
             }
-            Measure::Number(unit) => with_unit(count_ticks(range, most), unit),
+            Measure::Number(unit) => (unit.as_str(), count_ticks(range, most)),
+        };
+        for tick in &mut ticks {
+            tick.label = tick.label.replace('-', "−");
+        }
+        (unit, ticks)
+    }
+
+    /// An interval in words, with its unit once where all numbers share one.
+    fn show_interval(&self, mean: f64, ends: Option<(f64, f64)>) -> String {
+        let Some((low, high)) = ends else {
+            return self.show(mean);
+        };
+        let number = |value: f64| Measure::Number(String::new()).show(value);
+        let in_unit = |by: f64, unit: &str| {
+            let [mean, low, high] = [mean, low, high].map(|value| number(value * by));
+            format!("{mean} [{low}, {high}] {unit}")
+                .trim_end()
+                .to_owned()
+        };
+        match self {
+            Measure::Seconds => {
+                let [mean, low, high] = [mean, low, high].map(|value| self.show(value));
+                format!("{mean} [{low}, {high}]")
+            }
+            Measure::Share => in_unit(100.0, "%"),
+            Measure::Number(unit) => in_unit(1.0, unit),
         }
     }
 
@@ -126,14 +149,12 @@ impl Measure {
     }
 }
 
-fn with_unit(ticks: Vec<Tick>, unit: &str) -> Vec<Tick> {
-    let label = |tick: Tick| Tick {
-        label: format!("{} {unit}", tick.label.replace('-', "−"))
-            .trim_end()
-            .to_owned(),
-        ..tick
-    };
-    ticks.into_iter().map(label).collect()
+/// A name with its unit behind it.
+fn with_unit(name: &str, unit: &str) -> String {
+    match unit {
+        "" => name.to_owned(),
+        unit => format!("{name} ({unit})"),
+    }
 }
 
 /// Means with their confidence intervals, a row each: a thick mark for the mean, a bar with ends for
@@ -152,26 +173,16 @@ pub fn interval_plot(plot: &IntervalPlot) -> Figure {
     let Some(axis) = Axis::over(values, 3.0, 97.0) else {
         return nothing(&plot.title, &plot.caption);
     };
-    let ticks = plot.measure.ticks(axis.range, 4);
+    let (unit, ticks) = plot.measure.ticks(axis.range, 4);
     let mut out = String::from("<div class=\"intervals\">\n");
     for row in plot.rows.iter().filter(shown) {
         let name = escaped(&row.name);
-        let mean = plot.measure.show(row.mean);
-        let words = match row.ends {
-            Some((low, high)) => {
-                format!(
-                    "{mean} [{}, {}]",
-                    plot.measure.show(low),
-                    plot.measure.show(high)
-                )
-            }
-            None => mean,
-        };
+        let words = plot.measure.show_interval(row.mean, row.ends);
         let words = escaped(&words);
         put(
             &mut out,
             format_args!(
-                "<div class=\"name\">{name}</div>\n<svg class=\"chart\" role=\"img\" aria-label=\"{name}: {words}\" \
+                "<div class=\"interval\"><div class=\"name\">{name}</div>\n<svg class=\"chart\" role=\"img\" aria-label=\"{name}: {words}\" \
                  xmlns=\"http://www.w3.org/2000/svg\">\n"
             ),
         );
@@ -197,23 +208,24 @@ pub fn interval_plot(plot: &IntervalPlot) -> Figure {
             format_args!(
                 "<circle class=\"f-blue\" cx=\"{mean}\" cy=\"12\" r=\"5\"/>\n\
                  <rect class=\"hint\" x=\"0\" y=\"0\" width=\"100%\" height=\"24\"><title>{name}\n{words}</title></rect>\n\
-                 </svg>\n<div class=\"value\">{words}</div>\n"
+                 </svg>\n<div class=\"value\">{words}</div></div>\n"
             ),
         );
     }
     out.push_str(
-        "<div class=\"name\"></div>\n<svg class=\"chart scale\" aria-hidden=\"true\" \
+        "<div class=\"interval\"><div class=\"name\"></div>\n<svg class=\"chart scale\" aria-hidden=\"true\" \
          xmlns=\"http://www.w3.org/2000/svg\">\n<line class=\"s-axis\" x1=\"0\" x2=\"100%\" y1=\"1\" y2=\"1\"/>\n",
     );
     for tick in &ticks {
-        let (x, label) = (axis.at(tick.at), escaped(&tick.label));
+        let label = format!("{} {unit}", tick.label);
+        let (x, label) = (axis.at(tick.at), escaped(label.trim_end()));
         upright(&mut out, x.clone(), "1", "6", "s-axis");
         put(
             &mut out,
             format_args!("<text x=\"{x}\" y=\"22\" text-anchor=\"middle\">{label}</text>\n"),
         );
     }
-    out.push_str("</svg>\n<div class=\"value\"></div>\n</div>");
+    out.push_str("</svg>\n<div class=\"value\"></div></div>\n</div>");
     Figure {
         title: plot.title.clone(),
         caption: plot.caption.clone(),
@@ -232,13 +244,15 @@ pub fn scatter(plot: &Scatter) -> Figure {
         return nothing(&plot.title, &plot.caption);
     };
     let ((x_name, x_measure), (y_name, y_measure)) = (&plot.x, &plot.y);
+    let (x_unit, x_ticks) = x_measure.ticks(across.range, 4);
+    let (y_unit, y_ticks) = y_measure.ticks(up.range, 6);
     let label = escaped(&plot.title);
     let mut out = format!(
         "<p class=\"axis-name\">↑ {}</p>\n<svg class=\"chart\" height=\"400\" role=\"img\" aria-label=\"{label}\" \
          xmlns=\"http://www.w3.org/2000/svg\">\n",
-        escaped(y_name)
+        escaped(&with_unit(y_name, y_unit))
     );
-    for tick in x_measure.ticks(across.range, 4) {
+    for tick in x_ticks {
         let (x, label) = (across.at(tick.at), escaped(&tick.label));
         upright(&mut out, x.clone(), "2%", "88%", "s-grid");
         put(
@@ -246,7 +260,7 @@ pub fn scatter(plot: &Scatter) -> Figure {
             format_args!("<text x=\"{x}\" y=\"93%\" text-anchor=\"middle\">{label}</text>\n"),
         );
     }
-    for tick in y_measure.ticks(up.range, 6) {
+    for tick in y_ticks {
         let (y, label) = (up.at(tick.at), escaped(&tick.label));
         level(&mut out, "12%", "100%", y.clone(), "s-grid");
         put(
@@ -258,7 +272,7 @@ pub fn scatter(plot: &Scatter) -> Figure {
     }
     level(&mut out, "12%", "100%", "88%".to_owned(), "s-axis");
     upright(&mut out, "12%".to_owned(), "2%", "88%", "s-axis");
-    let name = escaped(x_name);
+    let name = escaped(&with_unit(x_name, x_unit));
     put(
         &mut out,
         format_args!("<text x=\"100%\" y=\"99%\" text-anchor=\"end\">{name} →</text>\n"),
@@ -439,6 +453,20 @@ mod tests {
         check(Measure::Number("USD".to_owned()), 1234.5, "1234.50 USD");
         check(Measure::Number(String::new()), 0.001_234, "0.00123");
         check(Measure::Number(String::new()), 0.0, "0.00");
+    }
+
+    #[test]
+    fn an_interval_has_its_unit_once() {
+        let usd = Measure::Number("USD".to_owned());
+        assert_eq!(
+            usd.show_interval(-12.0, Some((-14.0, -10.0))),
+            "−12.00 [−14.00, −10.00] USD"
+        );
+        assert_eq!(usd.show_interval(3.0, None), "3.00 USD");
+        assert_eq!(
+            Measure::Share.show_interval(0.5, Some((0.25, 0.75))),
+            "50.00 [25.00, 75.00] %"
+        );
     }
 
     #[test]
