@@ -22,3 +22,4 @@ mod layers;
 mod openb;
 mod queueing;
 mod readme;
+mod report;
