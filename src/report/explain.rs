@@ -300,6 +300,7 @@ fn instance(row: &Row, moment: &Moment) -> Instance {
         answer: match row.answer {
             Answer::Takes => "takes it".to_owned(),
             Answer::Refuses(reason) => reason.text().to_owned(),
+            Answer::InUse => "is not empty".to_owned(),
             Answer::NotActive(status) => match serde_json::to_value(status) {
                 Ok(serde_json::Value::String(text)) => text,
                 _ => "not ACTIVE".to_owned(),

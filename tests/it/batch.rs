@@ -17,7 +17,7 @@ mod dependencies;
 mod environments;
 mod graphs;
 mod jobs;
-mod laws;
+pub mod laws;
 mod nodes;
 mod queues;
 mod retries;

@@ -8,6 +8,7 @@ mod chooser;
 mod cli;
 mod edges;
 mod endings;
+mod explain;
 mod golden;
 mod instructions;
 mod invariants;
