@@ -110,10 +110,7 @@ pub fn proposals(plan: &Plan, moment: &Moment) -> Vec<Proposal> {
     let behind = matches!(moment.cause, Cause::QueueOrder | Cause::Share);
     let found = proposals_from(plan, moment, behind);
     // In PROVISIONING many wait for the same instance, and the oldest of them goes first.
-    let in_line = matches!(
-        moment.cause,
-        Cause::Boot | Cause::Scaling | Cause::Maximum
-    );
+    let in_line = matches!(moment.cause, Cause::Boot | Cause::Scaling | Cause::Maximum);
     match found.is_empty() && in_line {
         true => proposals_from(plan, moment, true),
         false => found,

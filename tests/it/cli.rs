@@ -9,11 +9,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The files of a run of one cluster, in alphabetical order, without events.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "failures.csv",
     "instances.csv",
     "instances.png",
     "instances.svg",
+    "scenario.yaml",
     "summary.json",
     "tasks.csv",
     "utilization.csv",

@@ -22,7 +22,7 @@ use crate::batch::laws::random;
 use crate::invariants::scenario;
 
 const FIRST_SEED: u64 = 1;
-const SCENARIOS: u64 = 40;
+const SCENARIOS: u64 = 12;
 
 fn number(variable: &str, default: u64) -> u64 {
     let text = std::env::var(variable).ok();
@@ -111,7 +111,10 @@ fn is_ledger(waited: &Waited) {
     let mut sums: BTreeMap<Cause, u64> = BTreeMap::new();
     for span in &waited.spans {
         assert_eq!(span.from, at);
-        assert!(span.to > span.from && before != Some(span.cause), "{span:?}");
+        assert!(
+            span.to > span.from && before != Some(span.cause),
+            "{span:?}"
+        );
         *sums.entry(span.cause).or_default() += (span.to - span.from).micros();
         (at, before) = (span.to, Some(span.cause));
     }
@@ -193,7 +196,10 @@ fn check(text: &str) -> BTreeMap<String, u64> {
                 what: What::Same,
             };
             let is_nothing = *change == nothing;
-            assert!(is_nothing || !starts(&plan, moment, &nothing), "{nothing:?}");
+            assert!(
+                is_nothing || !starts(&plan, moment, &nothing),
+                "{nothing:?}"
+            );
             count(kind(change));
         }
         // Who has room everywhere he could have it waits for his turn, and for nothing else.
@@ -236,12 +242,36 @@ fn has_seen(seen: &BTreeMap<String, u64>, what: &[&str]) {
 #[test]
 fn waits_of_tasks_are_explained() {
     let seen = laws(seeds().map(scenario::Scenario::text).collect());
-    has_seen(&seen, &["RESOURCE:CPU"]);
+    has_seen(
+        &seen,
+        &[
+            "RESOURCE:CPU",
+            "back-off of the caller",
+            "instance boot",
+            "image pull",
+            "Cpu",
+            "Memory",
+            "instance",
+            "first+instance",
+        ],
+    );
 }
 
 #[test]
 fn waits_of_jobs_are_explained() {
     let texts = seeds().map(|seed| random::Scenario::of(seed).to_string());
     let seen = laws(texts.collect());
-    has_seen(&seen, &["queue order"]);
+    has_seen(
+        &seen,
+        &[
+            "dependency",
+            "queue order",
+            "share",
+            "instance boot",
+            "maximum size",
+            "first+same",
+            "instance",
+            "first+instance",
+        ],
+    );
 }
