@@ -43,6 +43,9 @@ pub enum Who {
 pub struct Explanation {
     /// Its whole wait.
     pub waited: Waited,
+    /// The moment that was asked for, or the last before it at which anything happened; absent when
+    /// none was asked for.
+    pub asked_at: Option<SimTime>,
     /// The moment that was looked at; absent when it never waited for room, or not then.
     pub moment: Option<Moment>,
     /// The least changes that would have placed it then, each proved by a run.
@@ -60,10 +63,11 @@ pub fn everybody(plan: &Plan) -> (Books, Outcome) {
 /// Why one waited: at the last moment up to `at` at which anything happened, or when its wait for
 /// room began. Absent when there is no such task or job in the run.
 pub fn one(plan: &Plan, who: Who, at: Option<SimTime>) -> Option<(Explanation, Outcome)> {
-    let when = match at {
-        Some(at) => When::At(last_moment(plan, at)?),
-        None => When::RoomWanted,
+    let asked_at = match at {
+        Some(at) => Some(last_moment(plan, at)?),
+        None => None,
     };
+    let when = asked_at.map_or(When::RoomWanted, When::At);
     let mut books = Books::of(plan, who, when);
     let outcome = crate::engine::run(plan.clone(), &mut books);
     books.close(&outcome);
@@ -74,6 +78,7 @@ pub fn one(plan: &Plan, who: Who, at: Option<SimTime>) -> Option<(Explanation, O
     };
     let explanation = Explanation {
         waited,
+        asked_at,
         moment,
         proposals,
     };

@@ -107,7 +107,18 @@ pub fn proposals(plan: &Plan, moment: &Moment) -> Vec<Proposal> {
     if !moment.cause.wants_room() {
         return Vec::new();
     }
-    let first = matches!(moment.cause, Cause::QueueOrder | Cause::Share);
+    let behind = matches!(moment.cause, Cause::QueueOrder | Cause::Share);
+    let found = proposals_from(plan, moment, behind);
+    // In PROVISIONING many wait for the same instance, and the oldest of them goes first.
+    let in_line = matches!(moment.cause, Cause::Boot | Cause::Scaling | Cause::Maximum);
+    match found.is_empty() && in_line {
+        true => proposals_from(plan, moment, true),
+        false => found,
+    }
+}
+
+/// The same, from its place in its queue or from the first.
+fn proposals_from(plan: &Plan, moment: &Moment, first: bool) -> Vec<Proposal> {
     let same = Change {
         first,
         what: What::Same,
@@ -167,7 +178,7 @@ impl Recorder for Proof {
 // ---- The plan with a change -----------------------------------------------------------------
 
 /// The plan in which a change is made at the moment, up to its end.
-fn amended(plan: &Plan, moment: &Moment, change: &Change) -> Plan {
+pub fn amended(plan: &Plan, moment: &Moment, change: &Change) -> Plan {
     let mut plan = until(plan, moment.at);
     let world = &mut plan.world;
     let (mut instances, mut max_vcpus) = (Vec::new(), None);
@@ -275,10 +286,7 @@ fn with_templates(
 /// Changes that may place it, each with the step before it.
 fn candidates(moment: &Moment) -> Vec<(What, Option<What>)> {
     let mut found = Vec::new();
-    let is_gang = match moment.asked {
-        Asked::Job(kind) => moment.world.batch.kinds[kind].nodes.is_some(),
-        Asked::Task(..) => false,
-    };
+    let is_gang = moment.is_gang();
     if !is_gang {
         for amount in [Amount::Cpu, Amount::Memory, Amount::Gpus] {
             if let Some((by, step)) = least_less(moment, amount) {

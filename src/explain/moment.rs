@@ -67,6 +67,8 @@ pub enum Answer {
     Takes,
     /// It does not, for this reason.
     Refuses(Reason),
+    /// It has other tasks, and each node of the job needs an instance for itself.
+    InUse,
     /// It is not considered: it is not ACTIVE.
     NotActive(InstanceStatus),
     /// It is not considered: it is none of the launch type or capacity provider.
@@ -111,6 +113,14 @@ impl Moment {
         rows.collect()
     }
 
+    /// Whether it is a job of several nodes.
+    pub(super) fn is_gang(&self) -> bool {
+        match self.asked {
+            Asked::Job(kind) => self.world.batch.kinds[kind].nodes.is_some(),
+            Asked::Task(..) => false,
+        }
+    }
+
     fn row(&self, id: ClusterId, instance: InstanceId, template: TemplateId, launch: u8) -> Row {
         let cluster = &self.world.clusters[id];
         let request = request(&self.world, template, launch);
@@ -119,6 +129,7 @@ impl Moment {
             _ if !in_pool(cluster, instance, request.rules.pool) => Answer::OutsidePool,
             _ if state.status != InstanceStatus::Active => Answer::NotActive(state.status),
             Some(reason) => Answer::Refuses(reason),
+            None if self.is_gang() && state.tasks > 0 => Answer::InUse,
             None => Answer::Takes,
         };
         Row {

@@ -71,6 +71,9 @@ pub struct One {
     wait: Seconds,
     ledger: Vec<Charge>,
     by_cause: Vec<Charge>,
+    /// The moment that was asked for, where it did not wait then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_waiting_at: Option<String>,
     moment: Option<Looked>,
     least_changes: Vec<Remedy>,
 }
@@ -81,6 +84,8 @@ pub struct One {
 pub struct Looked {
     at: String,
     cause: Cause,
+    #[serde(skip)]
+    wants_room: bool,
     instances: Vec<Instance>,
 }
 
@@ -216,9 +221,14 @@ impl Naming<'_> {
             wait: Seconds(u128::from(waited.total().micros())),
             ledger: ledger.collect(),
             by_cause: self.charges(waited),
+            not_waiting_at: match (it.asked_at, moment) {
+                (Some(at), None) => Some(self.time(at)),
+                _ => None,
+            },
             moment: moment.map(|moment| Looked {
                 at: self.time(moment.at),
                 cause: moment.cause,
+                wants_room: moment.cause.wants_room(),
                 instances: moment
                     .rows()
                     .iter()
@@ -300,6 +310,7 @@ fn instance(row: &Row, moment: &Moment) -> Instance {
         answer: match row.answer {
             Answer::Takes => "takes it".to_owned(),
             Answer::Refuses(reason) => reason.text().to_owned(),
+            Answer::InUse => "is not empty".to_owned(),
             Answer::NotActive(status) => match serde_json::to_value(status) {
                 Ok(serde_json::Value::String(text)) => text,
                 _ => "not ACTIVE".to_owned(),
@@ -414,6 +425,9 @@ impl One {
             parts.push("together".to_owned());
             parts.push(columns(&charges(&self.by_cause), &[0]));
         }
+        if let Some(at) = &self.not_waiting_at {
+            parts.push(format!("\nat {at} it did not wait for a place"));
+        }
         if let Some(moment) = &self.moment {
             parts.push(moment.text());
             parts.push(self.remedies(moment));
@@ -424,6 +438,9 @@ impl One {
 
     fn remedies(&self, moment: &Looked) -> String {
         let at = &moment.at;
+        if !moment.wants_room {
+            return String::new();
+        }
         if self.least_changes.is_empty() {
             return format!("\nno single change that was tried would have placed it at {at}");
         }

@@ -18,7 +18,7 @@ mod disciplines;
 mod environments;
 mod graphs;
 mod jobs;
-mod laws;
+pub mod laws;
 mod nodes;
 mod queues;
 mod retries;

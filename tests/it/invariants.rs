@@ -5,7 +5,7 @@
 
 mod books;
 mod ledger;
-mod scenario;
+pub mod scenario;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -11,6 +11,7 @@ mod cli;
 mod compare;
 mod edges;
 mod endings;
+mod explain;
 mod extensions;
 mod fgd;
 mod golden;

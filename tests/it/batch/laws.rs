@@ -5,7 +5,7 @@
 
 mod books;
 mod hosts;
-mod random;
+pub mod random;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
