@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::bounds::{Bound, Bounds};
 use crate::engine::task::StopCode;
 use crate::metrics::cost::Cost;
 use crate::metrics::jobs::{JobResults, JobStatistics};
@@ -24,6 +25,7 @@ pub fn text(results: &Results) -> String {
         parts.push(pools("zone", &cluster.zones));
     }
     parts.push(providers(&results.capacity_providers));
+    parts.extend(results.bounds.iter().map(bounds));
     parts.push(footer(results));
     parts.retain(|part| !part.is_empty());
     parts.join("\n\n")
@@ -338,6 +340,45 @@ fn pools(what: &str, pools: &[PoolResults]) -> String {
         let numbers = [pool.instances.to_string(), pool.tasks.to_string()];
         let shares = [share("CPU"), share("MEMORY"), share("GPU")];
         table.add_row([name.to_owned()].into_iter().chain(numbers).chain(shares));
+    }
+    table.to_string()
+}
+
+/// What was reached, and what nothing could have come below.
+fn bounds(bounds: &Bounds) -> String {
+    let mut table = table(["lower bounds", "reached", "bound", "gap", "by"]);
+    let mut add = |what: &str, cluster: Option<&str>, bound: &Bound, show: fn(f64) -> String| {
+        let name = match cluster {
+            Some(cluster) if bounds.clusters.len() > 1 => format!("{what}, {cluster}"),
+            _ => what.to_owned(),
+        };
+        let gap = bound.gap.map_or_else(String::new, percent);
+        let (reached, least) = (show(bound.reached), show(bound.bound));
+        table.add_row([name, reached, least, gap, bound.by.to_owned()]);
+    };
+    for cluster in &bounds.clusters {
+        let rows = [
+            ("makespan", &cluster.makespan, span as fn(f64) -> String),
+            ("instances at peak", &cluster.instances_at_peak, |count| {
+                format!("{count:.0}")
+            }),
+            (
+                "instances on average",
+                &cluster.instances_on_average,
+                |mean| format!("{mean:.1}"),
+            ),
+            ("cost of instances", &cluster.cost, |usd| {
+                format!("{usd:.2} USD")
+            }),
+        ];
+        for (what, bound, show) in rows {
+            if let Some(bound) = bound {
+                add(what, Some(&cluster.cluster), bound, show);
+            }
+        }
+    }
+    if let Some(bound) = &bounds.critical_path {
+        add("makespan of jobs", None, bound, span);
     }
     table.to_string()
 }

@@ -4,6 +4,7 @@ mod aws;
 mod aws_output;
 mod bad_input;
 mod batch;
+mod bounds;
 mod chooser;
 mod cli;
 mod edges;
