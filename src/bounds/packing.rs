@@ -55,6 +55,9 @@ fn descending(capacities: &[u64]) -> Vec<u64> {
 /// Source: Martello and Toth 1990, "Lower bounds and reduction procedures for the bin packing problem",
 /// Discrete Applied Mathematics 28; *Knapsack Problems*, section 8.3.2.
 pub fn martello_toth(items: &[(u64, u64)], capacity: u64) -> u64 {
+    if capacity == 0 {
+        return 0;
+    }
     let mut items: Vec<(u64, u64)> = items
         .iter()
         .copied()
@@ -115,6 +118,7 @@ mod tests {
     #[test]
     fn simple_cases() {
         assert_eq!(martello_toth(&[], 10), 0);
+        assert_eq!(martello_toth(&[(3, 1)], 0), 0);
         // Six of 6: no two fit together, though four bins have the room.
         assert_eq!(martello_toth(&[(6, 6)], 10), 6);
         assert_eq!(martello_toth(&[(5, 6)], 10), 3);

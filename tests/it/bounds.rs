@@ -138,10 +138,13 @@ fn instances_are_counted_since_the_warm_up() {
     let text = minutes(4, 1100, 1, "0s, 200s, 200s, 200s", "warmUp: 100s");
     let bounds = run(&text).bounds.expect("some bound applies");
     let mean = bounds.clusters[0].instances_on_average.as_ref();
-    let mean = mean.map(|it| (it.reached, it.bound));
+    let mean = mean.map(|it| (it.reached, (it.bound * 1e9).round()));
     assert_eq!(
         mean,
-        Some((3.0 * 60.0 / 160.0, 3.0 * 1100.0 / 2048.0 * 60.0 / 160.0))
+        Some((
+            1.125,
+            (3.0 * 1100.0 / 2048.0 * 60.0 / 160.0 * 1e9_f64).round()
+        ))
     );
 }
 
