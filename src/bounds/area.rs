@@ -43,9 +43,8 @@ impl Arrivals {
     /// microseconds: the greatest r + W(r) / capacity over all arrivals r, where W(r) is the area of the
     /// work that arrives at r or later. 0 without work or without capacity.
     ///
-    /// Source: Graham 1969, "Bounds on multiprocessing timing anomalies", SIAM Journal on Applied
-    /// Mathematics 17, for r = 0; with release times Carlier 1982, "The one-machine sequencing problem",
-    /// European Journal of Operational Research 11, of which only the latest arrivals are taken here.
+    /// Source: for r = 0 Graham 1969, "Bounds on multiprocessing timing anomalies", SIAM Journal on
+    /// Applied Mathematics 17; the same argument holds from every later arrival on.
     pub fn earliest_end(&self, resource: usize, capacity: u64) -> u64 {
         let (mut left, mut latest) = (0, 0);
         for (first, areas) in self.bins.values().rev() {
