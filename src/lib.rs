@@ -70,6 +70,8 @@ pub mod workload;
 
 pub mod engine;
 
+pub mod bounds;
+
 pub mod metrics;
 
 pub mod experiment;

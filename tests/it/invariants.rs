@@ -67,6 +67,7 @@ fn check(seed: u64) -> u64 {
     let results = metrics.results(&outcome);
     assert!(results.checks.littles_law, "Little's law");
     assert!(results.checks.utilization_law, "the utilization law");
+    crate::bounds::check(&results);
     let tasks = &results.tasks;
     assert_eq!(
         tasks.requested,

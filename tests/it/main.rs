@@ -6,6 +6,7 @@ mod bad_input;
 mod batch;
 mod batsim;
 mod binary;
+mod bounds;
 mod chooser;
 mod cli;
 mod compare;

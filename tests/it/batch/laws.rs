@@ -14,6 +14,7 @@ use std::path::Path;
 use books::Books;
 use random::Scenario;
 use stowplan::engine::{self, Occurrence, Recorder, World};
+use stowplan::metrics::Metrics;
 use stowplan::scenario::load_text;
 use stowplan::time::SimTime;
 
@@ -103,7 +104,9 @@ fn check(seed: u64) -> Seen {
     let outcome = engine::run(plan.clone(), &mut Both(&mut books, &mut first));
     books.close(&outcome);
     let mut again = Tape::default();
-    engine::run(plan, &mut again);
+    let mut metrics = Metrics::new();
+    let outcome = engine::run(plan, &mut Both(&mut again, &mut metrics));
+    crate::bounds::check(&metrics.results(&outcome));
     assert!(first.0 == again.0, "a run again is another run");
     books.seen()
 }
