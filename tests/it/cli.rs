@@ -633,7 +633,7 @@ fn without_a_scenario_the_quickstart_runs() {
     here = files(&folder.path().join("results/quickstart"));
     let picture = |name: &Path| {
         name.extension()
-            .is_some_and(|end| end == "svg" || end == "png")
+            .is_some_and(|end| end == "svg" || end == "png" || end == "html")
     };
     let mut tables = there;
     tables.retain(|name, _| !picture(name));

@@ -46,7 +46,7 @@ pub fn interval_plot(plot: &IntervalPlot) -> Figure {
     let (unit, ticks) = plot.measure.ticks(axis.range, 4);
     let mut out = String::from("<div class=\"intervals\">\n");
     for row in rows {
-        let words = plot.measure.show_interval(row.mean, row.ends);
+        let words = plot.measure.show_interval(row.mean, row.finite_ends());
         draw_row(&mut out, row, &words, &axis, &ticks, reference);
     }
     draw_scale(&mut out, &axis, unit, &ticks);
@@ -59,10 +59,15 @@ pub fn interval_plot(plot: &IntervalPlot) -> Figure {
 }
 
 impl Interval {
-    /// Where the bar is drawn: at the mean alone when an end is not known or not finite.
-    fn shown_ends(&self) -> (f64, f64) {
+    /// The interval, when it is known and ends somewhere.
+    fn finite_ends(&self) -> Option<(f64, f64)> {
         let finite = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite();
-        self.ends.filter(finite).unwrap_or((self.mean, self.mean))
+        self.ends.filter(finite)
+    }
+
+    /// Where the bar is drawn: at the mean alone without an interval.
+    fn shown_ends(&self) -> (f64, f64) {
+        self.finite_ends().unwrap_or((self.mean, self.mean))
     }
 }
 
@@ -180,6 +185,11 @@ mod tests {
             interval("a", f64::NAN, None),
             interval("b", 1.0, Some((f64::NEG_INFINITY, 2.0))),
         ];
-        assert_eq!(plot_of(rows).element.matches("<circle").count(), 1);
+        let element = plot_of(rows).element;
+        assert_eq!(element.matches("<circle").count(), 1);
+        assert!(
+            !element.contains("inf") && !element.contains("NaN"),
+            "{element}"
+        );
     }
 }
