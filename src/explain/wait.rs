@@ -111,7 +111,7 @@ mod tests {
     /// Alone for 1 s, in a line from 1 s to 6 s that turns from CPU to memory at 4 s, alone for 2 s.
     #[test]
     fn a_line_charges_each_with_its_own_time() {
-        let at = |secs| SimTime::from_micros(secs * 1_000_000);
+        let at = |secs: u64| SimTime::from_micros(secs * 1_000_000);
         let mut lines = vec![Line::new(Cause::Cpu)];
         let mut account = Account::new(at(0), Cause::Dependency);
         account.switch(at(1), State::Line(0), &mut lines);
