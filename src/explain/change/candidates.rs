@@ -4,7 +4,7 @@ use super::{Amount, What};
 use crate::api::{FargateSizes, OperatingSystem, is_fargate_size};
 use crate::explain::moment::{Asked, Moment};
 use crate::explain::tally::{is_able, refusal, request};
-use crate::model::arena::{ClusterId, Id};
+use crate::model::arena::ClusterId;
 use crate::model::instance::{Description, InstanceStatus};
 use crate::model::request::{Constraint, LaunchOn};
 use crate::placement::constraint::in_pool;
@@ -158,10 +158,9 @@ fn kinds_of_instances(moment: &Moment) -> Vec<(ClusterId, Description)> {
             .chain(of_group.into_iter().flatten())
             .chain(of_environment);
         for like in kinds {
-            let kind = kind_of(&like);
             let is_known = found
                 .iter()
-                .any(|(id, other)| *id == asked.cluster && kind_of(other) == kind);
+                .any(|(id, other)| *id == asked.cluster && is_alike(other, &like));
             if !is_known {
                 found.push((asked.cluster, like));
             }
@@ -170,22 +169,15 @@ fn kinds_of_instances(moment: &Moment) -> Vec<(ClusterId, Description)> {
     found
 }
 
-/// What tells one kind of instance from another; zone and identity do not.
-fn kind_of(
-    like: &Description,
-) -> (
-    Option<&str>,
-    [u32; 4],
-    Option<usize>,
-    Vec<(&String, &String)>,
-) {
-    let capacity = like.capacity;
-    let mut attributes: Vec<_> = like.attributes.iter().collect();
-    attributes.retain(|(name, _)| name.as_str() != "ecs.availability-zone");
-    (
-        like.instance_type.as_deref(),
-        [capacity.cpu, capacity.memory, capacity.gpus, capacity.enis],
-        like.provider.map(Id::index),
-        attributes,
-    )
+/// Whether two instances are of one kind; zone and identity do not tell them apart.
+fn is_alike(one: &Description, other: &Description) -> bool {
+    let attributes = |of: &Description| {
+        let mut all = of.attributes.clone();
+        all.remove("ecs.availability-zone");
+        all
+    };
+    one.instance_type == other.instance_type
+        && one.capacity == other.capacity
+        && one.provider == other.provider
+        && attributes(one) == attributes(other)
 }
