@@ -10,7 +10,8 @@
 //! `lifecycle` is the life of a task on its host, `agents` what an instance's agent makes wait,
 //! `waiting` the tasks in PROVISIONING, `instances` container instances that come and go,
 //! `scaling` their capacity providers, `fargate` the hosts that nobody sees, `services` the service
-//! scheduler, `actions` what is done from outside.
+//! scheduler, `actions` what is done from outside, [`amend`] what would have been, [`standing`] whose
+//! turn it is in the queues of AWS Batch.
 //!
 //! The engine keeps no statistics. It tells a [`Recorder`] what happens, and that is all that
 //! leaves it.

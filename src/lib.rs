@@ -7,7 +7,7 @@
 //! measured. The life of an event: [`scenario`] reads a file and turns names into ids, [`workload`]
 //! says who asks for what and when, the [`engine`]'s calendar holds it, its handler asks
 //! [`placement`], [`capacity`] or [`service`] for a decision and changes the [`model`]'s cluster,
-//! [`metrics`] listens, [`report`] writes.
+//! [`metrics`] listens, [`explain`] tells why somebody waited, [`report`] writes.
 //!
 //! A module uses only modules above it in the list below; a test holds the code to that.
 //!

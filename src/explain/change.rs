@@ -4,24 +4,23 @@
 //! as it was; the run ends with that moment. A change counts only when the task or job takes its
 //! place in it, and does not with the next smaller step of the same change.
 
+mod candidates;
+
 use rayon::prelude::*;
 
 use super::Who;
 use super::cause::Cause;
 use super::moment::{Asked, Moment};
-use super::tally::{is_able, refusal, request};
 use super::until;
-use crate::api::{FargateSizes, OperatingSystem, is_fargate_size};
 use crate::batch::Capacity;
 use crate::engine::amend::{Amendment, Waiter};
 use crate::engine::job::JobStatus;
 use crate::engine::plan::{Action, Deed};
 use crate::engine::{Occurrence, Plan, Recorder, World};
-use crate::model::arena::{ClusterId, EnvironmentId, Id, JobKindId, TemplateId};
-use crate::model::instance::{Description, InstanceStatus};
-use crate::model::request::{Constraint, LaunchOn};
+use crate::model::arena::{ClusterId, EnvironmentId, JobKindId, TemplateId};
+use crate::model::instance::Description;
+use crate::model::request::Constraint;
 use crate::model::resources::Demand;
-use crate::placement::constraint::in_pool;
 use crate::time::SimTime;
 
 /// A change, and the step before it that is too small.
@@ -130,7 +129,7 @@ fn proposals_from(plan: &Plan, moment: &Moment, first: bool) -> Vec<Proposal> {
             smaller: None,
         }];
     }
-    let candidates = candidates(moment);
+    let candidates = candidates::candidates(moment);
     let proved = candidates.into_par_iter().filter_map(|(what, smaller)| {
         let proposal = Proposal {
             change: Change { first, what },
@@ -279,189 +278,6 @@ fn with_templates(
     let shapes = world.batch.kinds.items().iter().map(|it| it.shape);
     kind.shape = shapes.max().unwrap_or(0) + 1;
     world.batch.kinds.push(kind)
-}
-
-// ---- What may help --------------------------------------------------------------------------
-
-/// Changes that may place it, each with the step before it.
-fn candidates(moment: &Moment) -> Vec<(What, Option<What>)> {
-    let mut found = Vec::new();
-    let is_gang = moment.is_gang();
-    if !is_gang {
-        for amount in [Amount::Cpu, Amount::Memory, Amount::Gpus] {
-            if let Some((by, step)) = least_less(moment, amount) {
-                let smaller = (by > step).then(|| What::Less(amount, by - step));
-                found.push((What::Less(amount, by), smaller));
-            }
-        }
-        found.extend(fargate_size(moment));
-        let dropped = constraints(moment).into_iter();
-        found.extend(dropped.map(|it| (What::Without(it), None)));
-    }
-    let most = if is_gang { nodes(moment) } else { 1 };
-    for (cluster, like) in kinds_of_instances(moment) {
-        for count in 1..=most {
-            let instances = |count| What::Instances(cluster, Box::new(like.clone()), count);
-            found.push((instances(count), (count > 1).then(|| instances(count - 1))));
-        }
-    }
-    found
-}
-
-fn nodes(moment: &Moment) -> u32 {
-    match moment.asked {
-        Asked::Job(kind) => {
-            let nodes = &moment.world.batch.kinds[kind].nodes;
-            nodes.as_ref().map_or(1, |nodes| nodes.needs.len() as u32)
-        }
-        Asked::Task(..) => 1,
-    }
-}
-
-/// The least that an instance would have to be asked less of a resource, all else as it is, and the
-/// step in which that is counted.
-fn least_less(moment: &Moment, amount: Amount) -> Option<(u32, u32)> {
-    let world = &moment.world;
-    let is_job = matches!(moment.asked, Asked::Job(_));
-    let (step, least) = amount.step_and_least(is_job);
-    let mut found: Option<u32> = None;
-    for (template, launch) in moment.asked.templates(world) {
-        let demand = &world.templates[template].demand;
-        let now = amount.of(demand);
-        let depends_on_instance = match amount {
-            Amount::Gpus => demand.all_gpus,
-            Amount::Cpu | Amount::Memory => demand.windows.is_some(),
-        };
-        if depends_on_instance {
-            continue;
-        }
-        let mut without = demand.clone();
-        amount.set(&mut without, 0);
-        let mut asked = request(world, template, launch);
-        asked.demand = &without;
-        let cluster = &world.clusters[world.templates[template].cluster];
-        for (id, instance) in cluster.instances().iter() {
-            let considered = instance.status == InstanceStatus::Active
-                && in_pool(cluster, id, asked.rules.pool)
-                && refusal(cluster, id, &asked).is_none();
-            let free = match amount {
-                Amount::Cpu => instance.free.cpu,
-                Amount::Memory => instance.free.memory,
-                Amount::Gpus => instance.free.gpus,
-            };
-            if considered && free < now {
-                let by = (now - free).div_ceil(step) * step;
-                let left = now.checked_sub(by).filter(|left| *left >= least);
-                if left.is_some() {
-                    found = Some(found.map_or(by, |before| before.min(by)));
-                }
-            }
-        }
-    }
-    Some((found?, step))
-}
-
-/// On Fargate: less CPU means another of its sizes, the next smaller one of the same memory.
-fn fargate_size(moment: &Moment) -> Vec<(What, Option<What>)> {
-    let Asked::Job(id) = moment.asked else {
-        return Vec::new();
-    };
-    let kind = &moment.world.batch.kinds[id];
-    let environments = &moment.world.batch.queues[kind.queue].environments;
-    let mut all = environments.iter();
-    if !all.all(|it| moment.world.batch.environments[*it].capacity.is_fargate()) {
-        return Vec::new();
-    }
-    let (cpu, memory) = (kind.need.cpu, kind.need.memory);
-    let offered = |it: &u32| {
-        let newest = FargateSizes::Newest;
-        *it < cpu && is_fargate_size(*it, memory, OperatingSystem::Linux, newest)
-    };
-    let sizes = (8..15).rev().map(|power| 1 << power).filter(offered);
-    let less: Vec<What> = sizes
-        .map(|size| What::Less(Amount::Cpu, cpu - size))
-        .collect();
-    let before = [None].into_iter().chain(less.iter().cloned().map(Some));
-    less.iter().cloned().zip(before).collect()
-}
-
-/// The constraints that it has, each once.
-fn constraints(moment: &Moment) -> Vec<Constraint> {
-    let mut found: Vec<Constraint> = Vec::new();
-    for (template, launch) in moment.asked.templates(&moment.world) {
-        let rules = request(&moment.world, template, launch).rules;
-        for constraint in &rules.constraints {
-            if !found.contains(constraint) {
-                found.push(constraint.clone());
-            }
-        }
-    }
-    found
-}
-
-/// One instance of each kind there is: those that are registered, and those that a group or an
-/// environment may launch.
-fn kinds_of_instances(moment: &Moment) -> Vec<(ClusterId, Description)> {
-    let world = &moment.world;
-    let mut found: Vec<(ClusterId, Description)> = Vec::new();
-    for (template, launch) in moment.asked.templates(world) {
-        let asked = &world.templates[template];
-        let cluster = &world.clusters[asked.cluster];
-        let request = request(world, template, launch);
-        let there = cluster.instances().iter().filter(|(id, instance)| {
-            let registered = instance.left_at.is_none();
-            registered
-                && in_pool(cluster, *id, request.rules.pool)
-                && is_able(cluster, *id, &request)
-        });
-        let there = there.map(|(id, _)| cluster.descriptions()[id].clone());
-        let of_group = match asked.launches[usize::from(launch)].on {
-            LaunchOn::Provider(id) => world.providers[id].group().map(|group| {
-                let launched = |it: &Description| Description {
-                    provider: Some(id),
-                    ..it.clone()
-                };
-                group.types.iter().map(launched).collect::<Vec<_>>()
-            }),
-            LaunchOn::Ec2 | LaunchOn::External | LaunchOn::Fargate => None,
-        };
-        let environments = world.batch.environments.items().iter();
-        let of_environment = environments.filter(|it| it.cluster == asked.cluster);
-        let of_environment = of_environment.flat_map(|it| it.descriptions.iter().cloned());
-        let kinds = there
-            .chain(of_group.into_iter().flatten())
-            .chain(of_environment);
-        for like in kinds {
-            let kind = kind_of(&like);
-            let is_known = found
-                .iter()
-                .any(|(id, other)| *id == asked.cluster && kind_of(other) == kind);
-            if !is_known {
-                found.push((asked.cluster, like));
-            }
-        }
-    }
-    found
-}
-
-/// What tells one kind of instance from another; zone and identity do not.
-fn kind_of(
-    like: &Description,
-) -> (
-    Option<&str>,
-    [u32; 4],
-    Option<usize>,
-    Vec<(&String, &String)>,
-) {
-    let capacity = like.capacity;
-    let mut attributes: Vec<_> = like.attributes.iter().collect();
-    attributes.retain(|(name, _)| name.as_str() != "ecs.availability-zone");
-    (
-        like.instance_type.as_deref(),
-        [capacity.cpu, capacity.memory, capacity.gpus, capacity.enis],
-        like.provider.map(Id::index),
-        attributes,
-    )
 }
 
 /// The least `maxvCpus` of each Fargate environment that starts a job; found by halving, for more

@@ -137,11 +137,11 @@ fn places(plan: &Plan, moment: &Moment, change: &Change, original: &Tape) -> boo
     assert_eq!(known[..], now[..known.len()], "the past is another");
     let after = &now[known.len()..];
     assert!(after.iter().all(|it| it.0 == moment.at));
-    let is_placed = |it: &&&(SimTime, Who, u32)| match moment.who {
+    let is_placed = |it: &(SimTime, Who, u32)| match moment.who {
         Who::Task(..) => it.1 == moment.who,
         Who::Job(_) => it.1 == moment.who && it.2 == JobStatus::Starting as u32,
     };
-    after.iter().find(is_placed).is_some()
+    after.iter().any(|it| is_placed(it))
 }
 
 /// What a proposal changes, for the count of what has been tried.
@@ -249,8 +249,12 @@ fn waits_of_tasks_are_explained() {
             "back-off of the caller",
             "instance boot",
             "image pull",
-            "Cpu",
-            "Memory",
+            "maximum size",
+            "memberOf",
+            "distinctInstance",
+            "RESOURCE:GPU",
+            "Gpus",
+            "constraint",
             "instance",
             "first+instance",
         ],
@@ -268,7 +272,8 @@ fn waits_of_jobs_are_explained() {
             "queue order",
             "share",
             "instance boot",
-            "maximum size",
+            "image pull",
+            "Cpu",
             "first+same",
             "instance",
             "first+instance",
