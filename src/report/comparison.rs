@@ -447,7 +447,7 @@ fn sentence(
     };
     let relative = match it.second == 0.0 {
         true => String::new(),
-        false => format!(" ({:+.1} %)", it.mean / it.second.abs() * 100.0),
+        false => format!(" ({:+.1} %)", it.mean / it.second.abs() * 100.0).replace('-', "−"),
     };
     let apart = format!("{}{relative}, {range}", signed(metric, it.mean));
     match verdict {
@@ -519,8 +519,9 @@ fn with_half_width(metric: &Metric, mean: f64, half_width: Option<f64>) -> Strin
 
 /// A share in percent, with as many digits as it takes.
 fn percent(share: f64) -> String {
-    let text = format!("{:.1}", share * 100.0);
-    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
+    let digits = if share.abs() < 0.1 { 2 } else { 1 };
+    let text = format!("{:.digits$}", share * 100.0);
+    format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Three digits and no trailing zeros.
