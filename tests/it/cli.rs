@@ -355,7 +355,7 @@ fn pictures_are_left_out_when_nobody_wants_them() {
         name.extension()
             .is_some_and(|end| end != "svg" && end != "png" && end != "html")
     });
-    assert_eq!(rest.len(), 5);
+    assert_eq!(rest.len(), 6);
     assert!(rest == files(&without));
 }
 
