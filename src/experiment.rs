@@ -2,13 +2,16 @@
 //! seeds, side by side.
 //!
 //! [`replicate`] runs every alternative under every seed, in parallel; what comes out does not
-//! depend on the number of threads. [`metric`] says what is read off a run, [`steady`] from when on,
+//! depend on the number of threads. [`sweep`] does so for more alternatives than fit into memory, and
+//! writes every run into a [`journal`] from which it can go on. [`metric`] says what is read off a run, [`steady`] from when on,
 //! [`mod@compare`] which alternative is better and how sure that is, [`mod@sensitivity`] whether chance decided.
 
 pub mod compare;
+pub mod journal;
 pub mod metric;
 pub mod sensitivity;
 pub mod steady;
+pub mod sweep;
 
 use std::ops::Range;
 
