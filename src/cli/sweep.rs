@@ -13,7 +13,7 @@ use super::alternatives::{
 use super::compare::confidence;
 use super::shard::ShardArguments;
 use super::sweep_directory::{
-    Found, JournalHead, MOST_RUNS, SweepDirectory, SweepJournal, json_line,
+    Found, JournalHead, MOST_RUNS, SweepDirectory, SweepJournal, journal_path, json_line,
 };
 use super::{Failure, print};
 use crate::engine::Plan;
@@ -81,6 +81,11 @@ impl Sweep {
             .out
             .clone()
             .unwrap_or_else(|| default_folder(&study.head.name, "sweep"));
+        // Before anything is written: it may be found out that there is nothing to run.
+        let found = match !self.fresh && journal_path(&path, shard).exists() {
+            true => None,
+            false => Some(study.find()?),
+        };
         let directory = SweepDirectory::lock(&path, shard)?;
         if self.fresh {
             directory.forget()?;
@@ -92,7 +97,8 @@ impl Sweep {
         let begun = match directory.journal(&head)? {
             Some(earlier) => earlier.journal,
             None => {
-                let journal = Journal::new(json_line(&head), json_line(&study.find()?), Vec::new());
+                let found = found.map_or_else(|| study.find(), Ok)?;
+                let journal = Journal::new(json_line(&head), json_line(&found), Vec::new());
                 directory.write_journal(&journal)?;
                 journal
             }

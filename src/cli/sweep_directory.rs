@@ -121,7 +121,7 @@ impl SweepDirectory {
 
     /// Where the journal stands.
     pub fn journal_path(&self) -> PathBuf {
-        self.path.join(journal_name(self.shard))
+        journal_path(&self.path, self.shard)
     }
 
     /// The journal of an earlier start; absent when there is none.
@@ -203,6 +203,11 @@ impl SweepDirectory {
     pub fn failed(&self, error: &io::Error) -> Failure {
         Failure::Other(format!("{}: {error}", self.path.display()))
     }
+}
+
+/// Where the journal of a part of a sweep stands.
+pub fn journal_path(folder: &Path, shard: Shard) -> PathBuf {
+    folder.join(journal_name(shard))
 }
 
 fn journal_name(shard: Shard) -> String {

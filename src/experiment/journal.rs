@@ -52,8 +52,10 @@ impl Journal {
         let whole = text.len() as u64;
         let text = String::from_utf8(text).map_err(|_| damaged(1))?;
         let mut lines = text.lines();
-        let (Some(head), Some(found)) = (lines.next(), lines.next()) else {
-            return Err("is no journal of a sweep: its first two lines are missing".to_owned());
+        // Both are objects in JSON.
+        let mut heading = || lines.next().filter(|line| line.starts_with('{'));
+        let (Some(head), Some(found)) = (heading(), heading()) else {
+            return Err("is no journal of a sweep".to_owned());
         };
         let runs = lines.zip(3..).map(|(line, number)| {
             let run = parse(line);

@@ -307,15 +307,18 @@ impl<'a> SweepReport<'a> {
 
     /// Means with the half widths of their intervals: a row a combination.
     fn means(&self, metrics: &[usize], most: usize) -> Table {
-        let mut table = Table::default();
-        table.header = self.head.columns();
-        if table.header.is_empty() {
-            table.header.push("scenario".to_owned());
+        let mut header = self.head.columns();
+        if header.is_empty() {
+            header.push("scenario".to_owned());
         }
         let names = metrics
             .iter()
             .map(|place| self.metrics[*place].name.clone());
-        table.header.extend(names);
+        header.extend(names);
+        let mut table = Table {
+            header,
+            ..Table::default()
+        };
         for (combination, estimates) in self.estimates.iter().enumerate().take(most) {
             let mut row = self.values(combination);
             if row.is_empty() {

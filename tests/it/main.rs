@@ -17,3 +17,4 @@ mod layers;
 mod openb;
 mod queueing;
 mod readme;
+mod sweep;
