@@ -2,11 +2,12 @@
 //!
 //! Everything here is data and pure functions; the engine moves jobs along the clock. [`retry`] decides about an attempt that ended, [`fair_share`] about whose turn it
 //! is, [`allocation`] which instance type is launched, [`blocked`] why a job cannot start,
-//! [`nodes`] who is who in a multi-node parallel job.
+//! [`nodes`] who is who in a multi-node parallel job, [`backfill`] who may pass whom without harm.
 //!
 //! Sources: AWS Batch API reference and service model, version 2016-08-10; AWS Batch user guide.
 
 pub mod allocation;
+pub mod backfill;
 pub mod blocked;
 pub mod fair_share;
 pub mod nodes;
@@ -66,12 +67,23 @@ pub struct ComputeEnvironment {
     pub scale_down_delay: Option<SimDuration>,
     /// When EC2 has no instance of a type (insufficient capacity errors).
     pub shortages: Vec<Shortage>,
+    /// Whether an UNMANAGED one takes multi-node jobs, which AWS Batch does not let it: so that it
+    /// can be the machine of another scheduler.
+    pub multi_node_jobs: bool,
 }
 
 impl ComputeEnvironment {
     /// Whether instances are launched for its jobs.
     pub const fn is_managed(&self) -> bool {
         matches!(self.capacity, Capacity::Ec2 | Capacity::Spot)
+    }
+
+    /// Whether it takes jobs of several nodes: with On-Demand instances, or as a machine that is not
+    /// of AWS.
+    ///
+    /// Source: AWS Batch user guide, "Multi-node parallel jobs".
+    pub fn takes_multi_node_jobs(&self) -> bool {
+        self.capacity == Capacity::Ec2 || self.multi_node_jobs
     }
 }
 
@@ -121,8 +133,29 @@ pub struct JobQueue {
     pub environments: Vec<EnvironmentId>,
     /// Fair share; absent: first in, first out.
     pub policy: Option<FairSharePolicy>,
+    /// In which order its jobs start; without effect on fair share.
+    pub discipline: Discipline,
     /// `jobStateTimeLimitActions`.
     pub time_limits: Vec<JobStateTimeLimitAction>,
+}
+
+/// In which order the jobs of a queue start. All but the first are the simulator's own, so that AWS
+/// Batch can be set beside them; under these a retried job stands where it was submitted.
+///
+/// The requested time of a job is its timeout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Discipline {
+    /// That of AWS Batch: first in, first out, retried jobs first.
+    #[default]
+    Aws,
+    /// `x-fcfs`: first come, first served. Nobody passes the first job.
+    Fcfs,
+    /// `x-sjf`: shortest requested time first; equal ones by submission, those without one last.
+    /// Nobody passes the first job but one that comes with a shorter time.
+    Sjf,
+    /// `x-easy`: EASY backfilling, see [`backfill`]. First come, first served; while the first job
+    /// waits for the hosts that it is promised, others start where they do not hold it up.
+    Easy,
 }
 
 /// A kind of job, resolved once: definition and overrides merged.

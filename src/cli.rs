@@ -5,11 +5,13 @@
 
 mod alternatives;
 mod compare;
+mod explain;
 mod import;
 mod merge;
 mod query;
 mod run;
 mod shard;
+mod study;
 mod sweep;
 mod sweep_directory;
 
@@ -58,9 +60,14 @@ enum Command {
     },
     /// Tell which container instances an expression of the cluster query language selects
     Query(query::Query),
+    /// Tell why tasks and jobs waited, and what would have started them
+    Explain(explain::Explain),
     /// Turn a recorded workload into a scenario and a trace
     #[command(subcommand)]
     Import(import::Import),
+    /// Repeat a published study
+    #[command(subcommand)]
+    Study(study::Study),
 }
 
 /// Why a command did not do what it should.
@@ -88,7 +95,9 @@ pub fn run() -> ExitCode {
         Command::Schema { experiment: false } => print(&scenario::schema()),
         Command::Schema { experiment: true } => print(&scenario::experiment::schema()),
         Command::Query(query) => query.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Import(import) => import.run(),
+        Command::Study(study) => study.run(),
     };
     let (text, code) = match done {
         Ok(()) => return ExitCode::SUCCESS,

@@ -17,11 +17,14 @@
 
 mod actions;
 mod agents;
+pub mod amend;
+mod backfill;
 mod berths;
 pub mod calendar;
 mod calls;
 mod environments;
 pub mod event;
+mod expected;
 mod fargate;
 mod gangs;
 mod instances;
@@ -34,6 +37,7 @@ mod scale_up;
 mod scaling;
 mod services;
 pub mod slots;
+pub mod standing;
 pub mod task;
 mod waiting;
 
@@ -53,6 +57,7 @@ use crate::rng::Streams;
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Submission, Submissions};
 use agents::Agent;
+use amend::Amendment;
 use berths::Berths;
 use calendar::Calendar;
 pub use calls::PendingCall;
@@ -66,6 +71,7 @@ pub use plan::{Plan, World};
 use scaling::Group;
 use services::ServiceState;
 use slots::Slots;
+use standing::Head;
 use task::Task;
 use waiting::Line;
 
@@ -261,6 +267,17 @@ pub trait Recorder {
         let _ = (now, world);
     }
 
+    /// Whether it wants to be told of [`Recorder::heads`].
+    fn wants_heads(&self) -> bool {
+        false
+    }
+
+    /// The jobs whose turn it is in the queues of AWS Batch, and what they wait for; told right
+    /// before [`Recorder::settled`] where it is wanted.
+    fn heads(&mut self, now: SimTime, heads: &[Head], world: &World) {
+        let _ = (now, heads, world);
+    }
+
     /// Statistics begin at `at`; told before anything that happens at it.
     fn warmed_up(&mut self, at: SimTime, world: &World) {
         let _ = (at, world);
@@ -368,6 +385,8 @@ struct Engine<'r, R> {
     membership: Arena<ClusterId, u64>,
     actions: Vec<Action>,
     actions_left: usize,
+    /// What is changed when all else of this moment has been done.
+    amendments: Vec<Amendment>,
     faults: Faults,
     desk: Desk,
     jobs: Jobs,
@@ -407,6 +426,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
         let streams = Streams::new(plan.seed);
         let mut world = plan.world;
         count_what_rules_ask(&mut world);
+        expected::tell_clusters(&mut world, &plan.workloads, streams);
         let keeps_aboard = !plan.actions.is_empty()
             || plan.faults != Faults::default()
             || !world.providers.is_empty()
@@ -445,6 +465,7 @@ impl<'r, R: Recorder> Engine<'r, R> {
             any_dirty: false,
             actions_left: plan.actions.len(),
             actions: plan.actions,
+            amendments: Vec::new(),
             faults: plan.faults,
             desk: Desk::default(),
             jobs: Jobs::default(),
@@ -510,15 +531,22 @@ impl<'r, R: Recorder> Engine<'r, R> {
             self.warm_up_until(at);
             self.now = at;
             let mut rounds = 0;
-            while self.calendar.next_time() == Some(at) {
-                self.calendar.drain_instant(&mut due);
-                for event in due.drain(..) {
-                    self.handle(event);
+            loop {
+                while self.calendar.next_time() == Some(at) {
+                    self.calendar.drain_instant(&mut due);
+                    for event in due.drain(..) {
+                        self.handle(event);
+                    }
+                    self.serve_all();
+                    rounds += 1;
+                    assert!(rounds < MOST_ROUNDS, "the events at {at} s never end");
+                }
+                if !self.amend() {
+                    break;
                 }
                 self.serve_all();
-                rounds += 1;
-                assert!(rounds < MOST_ROUNDS, "the events at {at} s never end");
             }
+            self.tell_heads();
             self.recorder.settled(at, &self.world);
             if self.horizon.is_none() && (self.is_over() || self.is_stuck()) {
                 break;
@@ -702,9 +730,7 @@ fn count_what_rules_ask(world: &mut World) {
                         world.clusters[template.cluster].track(template.group, name);
                     }
                     StrategyRule::SpreadInstance => groups[template.cluster].push(template.group),
-                    StrategyRule::Random
-                    | StrategyRule::BinpackCpu
-                    | StrategyRule::BinpackMemory => {}
+                    _ => {}
                 }
             }
             for constraint in &rules.constraints {

@@ -4,6 +4,7 @@
 //! not understand, and accounts for whatever it leaves out or changes.
 
 pub mod aws;
+pub mod batsim;
 pub mod described;
 pub mod jobs;
 pub mod nfcore;

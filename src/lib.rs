@@ -70,14 +70,20 @@ pub mod workload;
 
 pub mod engine;
 
+pub mod bounds;
+
 pub mod metrics;
 
 pub mod experiment;
+
+pub mod explain;
 
 pub mod report;
 
 pub mod scenario;
 
 pub mod import;
+
+pub mod study;
 
 pub mod cli;

@@ -17,6 +17,7 @@ pub mod stranded;
 
 use std::collections::BTreeMap;
 
+use crate::bounds::Work;
 use crate::engine::task::{Host, StopCode, StopReason, Task};
 use crate::engine::{Occurrence, PendingCall, Recorder, World};
 use crate::model::arena::{Arena, ClusterId, GroupId, Id, InstanceId, ProviderId, WorkloadId};
@@ -47,6 +48,8 @@ pub struct Metrics {
     pub jobs: JobMetrics,
     /// Counts over the whole run.
     pub counts: Counts,
+    /// What the lower bounds are made of.
+    pub work: Work,
     since: SimTime,
     first_request: Option<SimTime>,
     last_stop: SimTime,
@@ -600,16 +603,30 @@ impl Recorder for Metrics {
             }
             Occurrence::Repeated { call, waited } => self.repeated(now, call, waited, world),
             Occurrence::Accepted(task) => self.accepted(now, task, world),
-            Occurrence::Placed(task) => self.placed(now, task, world),
+            Occurrence::Placed(task) => {
+                self.placed(now, task, world);
+                self.work.placed(now, task, world);
+            }
             Occurrence::Started(task) => self.started(now, task, world),
             Occurrence::Stopping(task) => self.stopping(now, task, world),
-            Occurrence::Released(task) => self.released(now, task, world),
-            Occurrence::Stopped(task) => self.stopped(now, task, world),
+            Occurrence::Released(task) => {
+                self.released(now, task, world);
+                self.work.released(now, task, world);
+            }
+            Occurrence::Stopped(task) => {
+                self.stopped(now, task, world);
+                self.work.stopped(now, task, world);
+            }
             Occurrence::Instance {
                 cluster, instance, ..
             } => self.instance_changed(now, cluster, instance, world),
             Occurrence::Scaled(scaled) => self.scaled(now, scaled, world),
-            Occurrence::Job { job, from, .. } => self.jobs.moved(now, job, from, world),
+            Occurrence::Job { id, job, from } => {
+                self.jobs.moved(now, job, from, world);
+                if from.is_none() {
+                    self.work.submitted(now, id);
+                }
+            }
             Occurrence::JobRefused { kind, .. } => self.jobs.refused(kind, world),
             Occurrence::Queued(_)
             | Occurrence::Moved(_)
@@ -658,6 +675,7 @@ impl Recorder for Metrics {
             self.providers[id].restart(at);
         }
         self.jobs.restart(at);
+        self.work.warmed_up(at);
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub mod arena;
 pub mod cluster;
+pub mod gpus;
 pub mod instance;
+pub mod mix;
 pub mod provider;
 pub mod request;
 pub mod resources;

@@ -7,6 +7,7 @@ pub mod aws;
 pub mod comparison;
 pub mod directory;
 pub mod events;
+pub mod explain;
 pub mod figures;
 pub mod html;
 pub mod jobs;
@@ -22,6 +23,7 @@ pub mod wording;
 use std::io;
 
 use crate::engine::{Occurrence, Outcome, Recorder, World};
+use crate::experiment::long_run::Waits;
 use crate::metrics::Metrics;
 use crate::time::SimTime;
 use crate::units::Timestamp;
@@ -76,6 +78,8 @@ pub struct RowWriter<W: io::Write> {
     pub attempts: Option<AttemptRows<W>>,
     /// `describe-tasks.json` and the other documents in the form of the AWS CLI, when they are wanted.
     pub documents: Option<Documents<W>>,
+    /// Remembers waits in order, where the run has a steady state to be sure of.
+    pub waits: Option<Waits>,
     /// Told how far the run has come.
     pub on_progress: Box<dyn FnMut(SimTime, u64)>,
     error: Option<io::Error>,
@@ -93,6 +97,7 @@ impl<W: io::Write> RowWriter<W> {
             service_events: None,
             attempts: None,
             documents: None,
+            waits: None,
             on_progress,
             error: None,
         }
@@ -180,6 +185,9 @@ impl<W: io::Write> RowWriter<W> {
 impl<W: io::Write> Recorder for RowWriter<W> {
     fn record(&mut self, now: SimTime, occurrence: Occurrence<'_>, world: &World) {
         self.metrics.record(now, occurrence, world);
+        if let Some(waits) = &mut self.waits {
+            waits.record(now, occurrence, world);
+        }
         // A disk that is full must not stop the clock in the middle: the first error is kept and
         // told at the end.
         if self.error.is_none() {
@@ -193,6 +201,9 @@ impl<W: io::Write> Recorder for RowWriter<W> {
 
     fn warmed_up(&mut self, at: SimTime, world: &World) {
         self.metrics.warmed_up(at, world);
+        if let Some(waits) = &mut self.waits {
+            waits.warmed_up(at, world);
+        }
     }
 
     fn progress(&mut self, now: SimTime, events: u64) {

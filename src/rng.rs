@@ -55,6 +55,12 @@ pub enum Purpose {
     ServiceVictim = 33,
     /// By how much an arrival is put off where a run is shaken.
     Shake = 40,
+    /// Where each instance of a cluster stands in the shuffled order that breaks ties.
+    TieOrder = 50,
+    /// Which device a share of a GPU is taken of, under `x-random-gpu`.
+    SharedGpu = 51,
+    /// The order in which the pods of a study come, and which of them come again.
+    StudyArrivals = 52,
 }
 
 /// The source of all streams of a run.

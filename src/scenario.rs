@@ -23,6 +23,7 @@ use crate::report::Clock;
 use crate::report::aws::{JobFacts, TaskFacts};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
+use crate::units::WarmUp;
 use document::{Change, Document};
 use file::{Assumptions, Scenario};
 use problem::Problems;
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub description: Option<String>,
     /// The scenario as it was read.
     pub text: String,
+    /// `warmUp`, when it says so.
+    pub warm_up: Option<WarmUp>,
     /// The files that it is made of.
     pub inputs: Vec<Input>,
     /// Choices in force where AWS documents nothing.

@@ -79,6 +79,8 @@ impl SimTime {
 impl SimDuration {
     /// No time at all.
     pub const ZERO: SimDuration = SimDuration(Micros::new(0));
+    /// The longest span there is.
+    pub const MAX: SimDuration = SimDuration(Micros::new(u64::MAX));
 
     /// A span of `micros` microseconds.
     pub const fn from_micros(micros: u64) -> Self {

@@ -32,6 +32,7 @@ pub type FormatCheck = fn(&Value) -> Result<(), String>;
 /// A duration is not called `duration`, because JSON Schema keeps that name for ISO 8601 (`PT90S`).
 pub const FORMATS: &[(&str, FormatCheck)] = &[
     ("duration-with-unit", check::<Duration>),
+    ("warm-up", check::<WarmUp>),
     ("rate", check::<Rate>),
     ("rate-or-zero", check::<RateOrZero>),
     ("memory-size", check::<MemorySize>),
@@ -117,6 +118,43 @@ impl From<SimDuration> for Duration {
     /// Saturates at [`Duration::LONGEST`].
     fn from(span: SimDuration) -> Self {
         Duration::of(span)
+    }
+}
+
+/// When statistics begin: after a span of time, or `auto`, once the steady state has been reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum WarmUp {
+    /// As soon as the steady state has been reached.
+    Auto,
+    /// So long after the start of the run.
+    After(Duration),
+}
+
+written_as_text!(
+    WarmUp,
+    "warm-up",
+    "A span of time with its unit (us, ms, s, m, h, d, w), or auto: once the steady state has been reached.",
+    ["auto", "1h", "0s"]
+);
+
+impl FromStr for WarmUp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(WarmUp::Auto),
+            _ => text.parse().map(WarmUp::After),
+        }
+    }
+}
+
+impl fmt::Display for WarmUp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WarmUp::Auto => out.write_str("auto"),
+            WarmUp::After(span) => span.fmt(out),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
-use crate::model::request::{Constraint, StrategyRule};
+use crate::model::request::{Constraint, Measured, StrategyRule};
 use crate::query;
 
 /// Most constraints of a task, those of its task definition included. Source: ECS API, RunTask.
@@ -40,6 +40,8 @@ pub struct PlacementStrategy {
     /// Kind of the rule.
     pub r#type: PlacementStrategyType,
     /// `spread`: `instanceId`, `host` or `attribute:<name>`; `binpack`: `cpu` or `memory`; `random`: none.
+    /// `x-best-fit`, `x-worst-fit` and `x-dot-product`: which of `cpu`, `memory` and `gpu` count, with
+    /// commas between them; all if left out. Other extensions: none.
     pub field: Option<String>,
 }
 
@@ -53,6 +55,27 @@ pub enum PlacementStrategyType {
     Spread,
     /// Least remaining CPU or memory.
     Binpack,
+    /// The instance that registered first; no strategy of ECS.
+    #[serde(rename = "x-first-fit")]
+    FirstFit,
+    /// Least remaining of several resources together; no strategy of ECS.
+    #[serde(rename = "x-best-fit")]
+    BestFit,
+    /// Most remaining of several resources together; no strategy of ECS.
+    #[serde(rename = "x-worst-fit")]
+    WorstFit,
+    /// Least product of what remains and what the task takes; no strategy of ECS.
+    #[serde(rename = "x-dot-product")]
+    DotProduct,
+    /// GPUs in use before idle ones; no strategy of ECS.
+    #[serde(rename = "x-gpu-packing")]
+    GpuPacking,
+    /// Least growth of the GPU capacity that the expected tasks cannot use; no strategy of ECS.
+    #[serde(rename = "x-fgd")]
+    Fgd,
+    /// No order of the instances; shares of GPUs go to any device with room; no strategy of ECS.
+    #[serde(rename = "x-random-gpu")]
+    RandomGpu,
 }
 
 /// The text, unless it is absent or empty: describe calls write absent fields as empty texts.
@@ -61,6 +84,31 @@ fn given(text: &Option<String>) -> Option<&str> {
 }
 
 impl PlacementStrategy {
+    /// A chain as the command line writes it: `binpack:memory`, `spread:instanceId+binpack:cpu`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn chain(text: &str) -> Result<Vec<PlacementStrategy>, String> {
+        let written = text.split('+').map(|rule| {
+            let (kind, field) = match rule.split_once(':') {
+                Some((kind, field)) => (kind, Some(field.to_owned())),
+                None => (rule, None),
+            };
+            let known = PlacementStrategyType::ALL;
+            let known = known.into_iter().find(|known| known.name() == kind);
+            let strategy = PlacementStrategy {
+                r#type: known.ok_or_else(|| {
+                    let names = PlacementStrategyType::ALL.map(PlacementStrategyType::name);
+                    format!("no strategy {kind:?}; there are {}", names.join(", "))
+                })?,
+                field,
+            };
+            strategy.rule().map_err(|error| error.to_string())?;
+            Ok(strategy)
+        });
+        written.collect()
+    }
+
     /// The rule, parsed.
     ///
     /// # Errors
@@ -71,14 +119,26 @@ impl PlacementStrategy {
             let message = format!("{kind} field '{}' is invalid", field.unwrap_or_default());
             ApiError::invalid("field", message)
         };
+        let plain = |rule| match field {
+            None => Ok(rule),
+            Some(_) => {
+                let message = format!("{} field should not be specified", self.r#type.name());
+                Err(ApiError::invalid("field", message))
+            }
+        };
+        let measured = || match field {
+            None => Ok(Measured::ALL),
+            Some(field) => measured(field).ok_or_else(|| invalid(self.r#type.name())),
+        };
         match self.r#type {
-            PlacementStrategyType::Random => match field {
-                None => Ok(StrategyRule::Random),
-                Some(_) => Err(ApiError::invalid(
-                    "field",
-                    "random field should not be specified",
-                )),
-            },
+            PlacementStrategyType::Random => plain(StrategyRule::Random),
+            PlacementStrategyType::FirstFit => plain(StrategyRule::FirstFit),
+            PlacementStrategyType::BestFit => Ok(StrategyRule::BestFit(measured()?)),
+            PlacementStrategyType::WorstFit => Ok(StrategyRule::WorstFit(measured()?)),
+            PlacementStrategyType::DotProduct => Ok(StrategyRule::DotProduct(measured()?)),
+            PlacementStrategyType::GpuPacking => plain(StrategyRule::GpuPacking),
+            PlacementStrategyType::Fgd => plain(StrategyRule::Fgd),
+            PlacementStrategyType::RandomGpu => plain(StrategyRule::RandomGpu),
             PlacementStrategyType::Binpack => match field.map(str::to_ascii_lowercase).as_deref() {
                 Some("cpu") => Ok(StrategyRule::BinpackCpu),
                 Some("memory") => Ok(StrategyRule::BinpackMemory),
@@ -96,6 +156,59 @@ impl PlacementStrategy {
             },
         }
     }
+}
+
+impl PlacementStrategyType {
+    /// All types: ECS's, then extensions.
+    const ALL: [PlacementStrategyType; 10] = [
+        PlacementStrategyType::Random,
+        PlacementStrategyType::Spread,
+        PlacementStrategyType::Binpack,
+        PlacementStrategyType::FirstFit,
+        PlacementStrategyType::BestFit,
+        PlacementStrategyType::WorstFit,
+        PlacementStrategyType::DotProduct,
+        PlacementStrategyType::GpuPacking,
+        PlacementStrategyType::Fgd,
+        PlacementStrategyType::RandomGpu,
+    ];
+
+    /// The type as requests write it.
+    const fn name(self) -> &'static str {
+        match self {
+            PlacementStrategyType::Random => "random",
+            PlacementStrategyType::Spread => "spread",
+            PlacementStrategyType::Binpack => "binpack",
+            PlacementStrategyType::FirstFit => "x-first-fit",
+            PlacementStrategyType::BestFit => "x-best-fit",
+            PlacementStrategyType::WorstFit => "x-worst-fit",
+            PlacementStrategyType::DotProduct => "x-dot-product",
+            PlacementStrategyType::GpuPacking => "x-gpu-packing",
+            PlacementStrategyType::Fgd => "x-fgd",
+            PlacementStrategyType::RandomGpu => "x-random-gpu",
+        }
+    }
+}
+
+/// The resources that a text names, each once, with commas between them.
+fn measured(text: &str) -> Option<Measured> {
+    let mut measured = Measured {
+        cpu: false,
+        memory: false,
+        gpu: false,
+    };
+    for name in text.split(',') {
+        let named = match name.trim() {
+            "cpu" => &mut measured.cpu,
+            "memory" => &mut measured.memory,
+            "gpu" => &mut measured.gpu,
+            _ => return None,
+        };
+        if std::mem::replace(named, true) {
+            return None;
+        }
+    }
+    Some(measured)
 }
 
 /// Source: ECS API reference, Attribute: 1 to 128 letters, digits, `-`, `_`, `/`, `\`, `.`.

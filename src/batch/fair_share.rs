@@ -48,6 +48,7 @@ const UNITS_PER_VCPU: f64 = 1024.0;
 pub struct DispatchKey {
     scheduling_priority: Reverse<u32>,
     has_not_run: bool,
+    requested: SimDuration,
     submit_seq: u64,
     array_index: u32,
 }
@@ -59,6 +60,7 @@ impl DispatchKey {
         DispatchKey {
             scheduling_priority: Reverse(0),
             has_not_run: true,
+            requested: SimDuration::ZERO,
             submit_seq,
             array_index,
         }
@@ -70,6 +72,11 @@ impl DispatchKey {
             scheduling_priority: Reverse(scheduling_priority),
             ..self
         }
+    }
+
+    /// The same in a queue in which jobs of shorter requested times go first (`x-sjf`).
+    pub const fn with_requested(self, requested: SimDuration) -> Self {
+        DispatchKey { requested, ..self }
     }
 
     /// The same once an attempt has been made.

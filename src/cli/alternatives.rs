@@ -11,13 +11,13 @@ use super::{Failure, progress_bar};
 use crate::engine::Plan;
 use crate::experiment::Alternative;
 use crate::experiment::metric::names;
-pub use crate::experiment::steady::From;
 use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
 use crate::scenario::problem::{Problem, Problems, did_you_mean};
 use crate::scenario::variation::{Combination, Variation, combinations};
 use crate::scenario::{Loaded, Source};
 use crate::time::SimTime;
+use crate::units::WarmUp;
 
 /// What varies.
 #[derive(Args, Clone, Debug)]
@@ -105,80 +105,48 @@ pub fn alternatives(
 const PILOTS: u32 = 5;
 
 /// Sets the warm-up of all alternatives to the same moment, and says in a sentence what it is: what
-/// was asked for; else what the scenario says; else what is found, when the runs have no end of
-/// their own.
+/// was asked for, on the command line or in the scenario; else what is found, when the runs have no
+/// end of their own.
 pub fn settle_warm_up(
     alternatives: &mut [Alternative],
-    wanted: Option<From>,
-    given: bool,
+    wanted: Option<WarmUp>,
 ) -> Result<String, Failure> {
     let regimes = alternatives.iter().map(|it| regime(&it.plan));
     let regime = regimes.max().unwrap_or(Regime::Terminating);
-    let settled = settled(regime, wanted, given, || {
+    let (from, sentence) = settled(regime, wanted, || {
         latest(alternatives.iter().map(|it| Ok((&it.name, &it.plan))))
     })?;
-    if let Some(at) = settled.at {
-        for alternative in alternatives.iter_mut() {
-            alternative.plan.warm_up = at;
-        }
+    for alternative in alternatives.iter_mut() {
+        alternative.plan.warm_up = from;
     }
-    let from = alternatives.iter().map(|it| it.plan.warm_up).max();
-    Ok(settled.sentence(from.unwrap_or_default()))
+    Ok(sentence)
 }
 
-/// From when on the statistics of alternatives count, and why.
-pub struct Settled {
-    /// The same moment for all of them; absent when each keeps that of the scenario.
-    pub at: Option<SimTime>,
-    regime: Regime,
-    all_counts: bool,
-    how: String,
-}
-
-/// Settles from when on statistics count: see [`settle_warm_up`]. `find` is asked when that has to
-/// be found out.
+/// From when on statistics of runs of a kind count, with a sentence on it: see [`settle_warm_up`].
+/// `find` is asked when that has to be found out.
 pub fn settled(
     regime: Regime,
-    wanted: Option<From>,
-    given: bool,
+    wanted: Option<WarmUp>,
     find: impl FnOnce() -> Result<SimTime, Failure>,
-) -> Result<Settled, Failure> {
-    let found = || {
-        let words = format!("found by MSER-5 over {PILOTS} runs of each alternative");
-        find().map(|at| (Some(at), words))
+) -> Result<(SimTime, String), Failure> {
+    let found = || format!("found by MSER-5 over {PILOTS} runs of each alternative");
+    let (from, how) = match wanted {
+        Some(WarmUp::After(span)) => (SimTime::ZERO + span.span(), "as given".to_owned()),
+        Some(WarmUp::Auto) => (find()?, found()),
+        None if regime == Regime::SteadyState => (find()?, found()),
+        None => (SimTime::ZERO, "and all of it counts".to_owned()),
     };
-    let (at, how) = match wanted {
-        Some(From::At(at)) => (Some(at), "as given".to_owned()),
-        Some(From::Auto) => found()?,
-        None if given => (None, "as the scenario has it".to_owned()),
-        None if regime == Regime::SteadyState => found()?,
-        None => (Some(SimTime::ZERO), "and all of it counts".to_owned()),
+    let kind = match regime {
+        Regime::Terminating => "terminating runs: each ends with its work",
+        Regime::SteadyState => "steady state: the work never ends by itself",
+        Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
     };
-    let all_counts = wanted.is_none() && regime != Regime::SteadyState;
-    Ok(Settled {
-        at,
-        regime,
-        all_counts,
-        how,
-    })
-}
-
-impl Settled {
-    /// What it is, where the latest warm-up of all is `from`.
-    pub fn sentence(&self, from: SimTime) -> String {
-        let kind = match self.regime {
-            Regime::Terminating => "terminating runs: each ends with its work",
-            Regime::SteadyState => "steady state: the work never ends by itself",
-            Regime::Cyclic => {
-                "from an empty cluster to the horizon, since the load follows the clock"
-            }
-        };
-        let how = &self.how;
-        match from == SimTime::ZERO && self.all_counts {
-            true => format!("{kind}, {how}"),
-            false => format!("{kind}; statistics from {} on, {how}", span(from.secs())),
-        }
-    }
+    let sentence = match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState
+    {
+        true => format!("{kind}, {how}"),
+        false => format!("{kind}; statistics from {} on, {how}", span(from.secs())),
+    };
+    Ok((from, sentence))
 }
 
 /// The latest warm-up that any of the alternatives, with their names, needs. All that have none are
@@ -204,11 +172,11 @@ pub fn latest<N: AsRef<str>, P: Borrow<Plan>>(
 fn no_warm_up(name: &str, why: NoWarmUp) -> String {
     match why {
         NoWarmUp::TooShort => format!(
-            "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up none"
+            "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
         ),
         NoWarmUp::SecondHalf { at } => format!(
             "error: {name}: no steady state: the number of tasks and jobs in the system settles at {} at the \
-             earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up none \
+             earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up 0s \
              or a time; a cluster that cannot keep up never settles",
             span(at.secs())
         ),

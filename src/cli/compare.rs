@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::alternatives::{
-    From, Vary, alternatives, bar, default_folder, load_all, no_such_metric, settle_warm_up, share,
+    Vary, alternatives, bar, default_folder, load_all, no_such_metric, settle_warm_up, share,
 };
 use super::{Failure, print, source};
 use crate::experiment::Alternative;
@@ -19,6 +19,7 @@ use crate::scenario::Source;
 use crate::scenario::variation::{Combination, Variation, combinations};
 use crate::statistics::Confidence;
 use crate::statistics::stopping::Precision;
+use crate::units::WarmUp;
 
 /// Run alternatives of a scenario on the same work and say which is better, and how sure that is
 #[derive(Args)]
@@ -46,9 +47,10 @@ pub struct Compare {
     /// Confidence of the intervals
     #[arg(long, default_value = "95%", value_parser = confidence)]
     confidence: Confidence,
-    /// From when on statistics count: auto, none or a time
-    #[arg(long, value_name = "auto|none|TIME")]
-    warm_up: Option<From>,
+    /// From when on statistics count: a time, or auto for the steady state [default: the scenario's
+    /// warmUp; else auto where the work never ends by itself]
+    #[arg(long, value_name = "TIME|auto")]
+    warm_up: Option<WarmUp>,
     /// Do not look whether the ranking survives random ties and shaken arrivals
     #[arg(long)]
     no_sensitivity: bool,
@@ -85,7 +87,7 @@ impl Compare {
             .unwrap_or_else(|| default_folder(name, "compare"));
         let mut directory = Directory::create(&path)
             .map_err(|message| Failure::Input(format!("error: {message}")))?;
-        let from = settle_warm_up(&mut them, self.warm_up, first.plan.warm_up.micros() > 0)?;
+        let from = settle_warm_up(&mut them, self.warm_up.or(first.warm_up))?;
         let design = self.design();
         let bar = bar(self.runs(them.len() as u64));
         let done = || {

@@ -1,5 +1,6 @@
 //! `stowplan import`.
 
+mod batsim;
 mod jobs;
 
 use std::fs;
@@ -31,6 +32,8 @@ pub enum Import {
     Aws(Aws),
     /// Log of a parallel machine in the Standard Workload Format, as jobs of AWS Batch
     Swf(jobs::Swf),
+    /// Workload of Batsim, as jobs of AWS Batch under EASY backfilling
+    Batsim(batsim::Batsim),
     /// Workflow of WfCommons (WfFormat 1.5), as jobs of AWS Batch that depend on each other
     Wfcommons(jobs::Wfcommons),
     /// Jobs of nf-core pipelines on AWS Batch, from the CSV of the data set aws-batch-nfcore-2025
@@ -46,6 +49,7 @@ impl Import {
             Import::Openb(openb) => openb.run(),
             Import::Aws(aws) => aws.run(),
             Import::Swf(swf) => swf.run(),
+            Import::Batsim(batsim) => batsim.run(),
             Import::Wfcommons(workflow) => workflow.run(),
             Import::Nfcore(nfcore) => nfcore.run(),
             Import::Jobs(described) => described.run(),
@@ -236,7 +240,7 @@ fn check<'a>(
 }
 
 /// Opens a list. Unpacks gzip.
-fn list(path: &Path) -> Result<List<Box<dyn Read>>, Problem> {
+pub(super) fn list(path: &Path) -> Result<List<Box<dyn Read>>, Problem> {
     let file = path.display().to_string();
     let told = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Problem::in_file(&file, "no such file"),

@@ -7,10 +7,13 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
+use super::alternatives::settle_warm_up;
 use super::{Failure, print, progress_bar, source};
 use crate::engine::{self, Outcome, Plan};
+use crate::experiment::Alternative;
+use crate::experiment::long_run::Waits;
+use crate::experiment::steady::{Regime, regime};
 use crate::metrics::Metrics;
-use crate::metrics::results::Results;
 use crate::report::aws::Documents;
 use crate::report::directory::{Directory, File};
 use crate::report::events::{EventRows, ServiceRows};
@@ -23,6 +26,8 @@ use crate::report::wording::Services;
 use crate::report::{RowWriter, table};
 use crate::scenario::Loaded;
 use crate::scenario::file::Assumptions;
+use crate::statistics::Confidence;
+use crate::units::WarmUp;
 
 /// Run a scenario, print its results and write them to a directory
 #[derive(Args)]
@@ -74,7 +79,13 @@ impl Run {
         let mut directory = Directory::create(&path)
             .map_err(|message| Failure::Input(format!("error: {message}")))?;
         let told = |error: io::Error| Failure::Other(format!("{}: {error}", path.display()));
+        if loaded.warm_up == Some(WarmUp::Auto) {
+            settle_one(&mut loaded)?;
+        }
         let mut rows = self.rows(&mut directory, &mut loaded).map_err(told)?;
+        if regime(&loaded.plan) == Regime::SteadyState {
+            rows.waits = Some(Waits::default());
+        }
         let bar = progress(&loaded.plan);
         if let Some(bar) = bar.clone() {
             rows.on_progress = Box::new(move |now, events| {
@@ -91,6 +102,8 @@ impl Run {
         let results = rows.metrics.results(&outcome);
         results.assert_laws();
         rows.finish(&outcome).map_err(told)?;
+        let waits = rows.waits.as_ref();
+        let long_run = waits.and_then(|waits| waits.summary(Confidence::USUAL));
         let summary = SummaryFile {
             stowplan: env!("CARGO_PKG_VERSION"),
             scenario: &loaded.name,
@@ -99,6 +112,7 @@ impl Run {
             inputs: &loaded.inputs,
             assumptions: &loaded.assumptions,
             results: &results,
+            long_run: long_run.as_ref(),
         };
         self.finish(&mut directory, &loaded, &rows.metrics, &outcome, &summary)
             .map_err(told)?;
@@ -106,7 +120,7 @@ impl Run {
         if self.json {
             print(&summary.json())
         } else {
-            print(&self.text(&loaded, seed, &results, &path.display().to_string()))
+            print(&self.text(&loaded, &summary, &path.display().to_string()))
         }
     }
 
@@ -161,6 +175,7 @@ impl Run {
     ) -> io::Result<()> {
         let clock = loaded.names.clock;
         directory.write("summary.json", summary.json().as_bytes())?;
+        directory.write("scenario.yaml", loaded.text.as_bytes())?;
         tables::instances(directory.open("instances.csv")?, metrics, outcome, clock)?;
         let series: Vec<(String, Series)> = outcome
             .world
@@ -197,18 +212,33 @@ impl Run {
         directory.write("report.html", page.page().html().as_bytes())
     }
 
-    fn text(&self, loaded: &Loaded, seed: u64, results: &Results, path: &str) -> String {
-        let version = env!("CARGO_PKG_VERSION");
+    fn text(&self, loaded: &Loaded, summary: &SummaryFile<'_, Assumptions>, path: &str) -> String {
+        let (version, seed) = (summary.stowplan, summary.seed);
         let head = format!("stowplan {version}: scenario {}, seed {seed}", loaded.name);
         let description = loaded
             .description
             .as_deref()
             .map_or_else(String::new, |text| format!("\n{}", text.trim()));
+        let sure = summary.long_run.map_or_else(String::new, |it| {
+            format!("\n{}", table::long_run(it).join("\n"))
+        });
         format!(
-            "{head}{description}\n\n{}\n\nresults in {path}",
-            table::text(results)
+            "{head}{description}\n\n{}{sure}\n\nresults in {path}",
+            table::text(summary.results)
         )
     }
+}
+
+/// Sets a warm-up that the scenario wants to be found.
+fn settle_one(loaded: &mut Loaded) -> Result<(), Failure> {
+    let mut one = [Alternative {
+        name: loaded.name.clone(),
+        plan: std::mem::take(&mut loaded.plan),
+    }];
+    settle_warm_up(&mut one, Some(WarmUp::Auto))?;
+    let [one] = one;
+    loaded.plan = one.plan;
+    Ok(())
 }
 
 /// A bar over the simulated time, or a spinner when its end is not known.

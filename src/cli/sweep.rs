@@ -7,9 +7,7 @@ use clap::Args;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use super::alternatives::{
-    From, Vary, bar, default_folder, gathered, latest, no_such_metric, settled,
-};
+use super::alternatives::{Vary, bar, default_folder, gathered, latest, no_such_metric, settled};
 use super::compare::confidence;
 use super::shard::ShardArguments;
 use super::sweep_directory::{
@@ -29,6 +27,7 @@ use crate::scenario::experiment::{Experiment, read};
 use crate::scenario::variation::Grid;
 use crate::statistics::Confidence;
 use crate::time::SimTime;
+use crate::units::WarmUp;
 
 /// Run every combination of what varies in an experiment; killed, it goes on where it was
 #[derive(Args)]
@@ -46,9 +45,10 @@ pub struct Sweep {
     /// Confidence of the intervals [default: the experiment's, or 95%]
     #[arg(long, value_parser = confidence)]
     confidence: Option<Confidence>,
-    /// From when on statistics count: auto, none or a time
-    #[arg(long, value_name = "auto|none|TIME")]
-    warm_up: Option<From>,
+    /// From when on statistics count: a time, or auto for the steady state [default: the
+    /// experiment's or scenario's warmUp; else auto where the work never ends by itself]
+    #[arg(long, value_name = "TIME|auto")]
+    warm_up: Option<WarmUp>,
     /// Seed of the first replication, instead of the experiment's or scenario's own
     #[arg(long)]
     seed: Option<u64>,
@@ -166,15 +166,15 @@ struct Study {
     head: SweepHead,
     /// What ends the runs: of all combinations, the one that asks most of the statistics.
     regime: Regime,
-    /// The latest warm-up that the scenario gives any combination.
-    warm_up: SimTime,
+    /// From when on statistics are to count, when the experiment or the scenario says so.
+    warm_up: Option<WarmUp>,
 }
 
 /// What is kept of a combination that has been checked.
 struct Checked {
     inputs: Vec<Input>,
     regime: Regime,
-    warm_up: SimTime,
+    warm_up: Option<WarmUp>,
     /// The first only.
     loaded: Option<Box<Loaded>>,
 }
@@ -191,7 +191,7 @@ impl Study {
             Ok(Checked {
                 inputs: loaded.inputs.clone(),
                 regime: regime(&loaded.plan),
-                warm_up: loaded.plan.warm_up,
+                warm_up: loaded.warm_up,
                 loaded: (number == 0).then(|| Box::new(loaded)),
             })
         };
@@ -201,6 +201,12 @@ impl Study {
         let Some(first) = first else {
             return Err(Failure::Input("error: nothing to run".to_owned()));
         };
+        let several = checked.iter().any(|it| it.warm_up != first.warm_up);
+        if several && experiment.warm_up.is_none() {
+            let message = "error: warmUp varies: alternatives can only be held against each other over the same time\n  \
+                           help: give --warm-up, or the experiment a warmUp";
+            return Err(Failure::Input(message.to_owned()));
+        }
         let head = head(&experiment, &grid, &first, &checked);
         Ok(Study {
             metrics: head.read_metrics(),
@@ -209,11 +215,7 @@ impl Study {
                 .map(|it| it.regime)
                 .max()
                 .unwrap_or(Regime::Terminating),
-            warm_up: checked
-                .iter()
-                .map(|it| it.warm_up)
-                .max()
-                .unwrap_or_default(),
+            warm_up: experiment.warm_up.or(first.warm_up),
             experiment,
             grid,
             head,
@@ -245,16 +247,15 @@ impl Study {
     /// Finds out what has to be known before the first run.
     fn find(&self) -> Result<Found, Failure> {
         self.check_metrics()?;
-        let given = self.warm_up > SimTime::ZERO;
-        let settled = settled(self.regime, self.experiment.warm_up, given, || {
+        let (from, sentence) = settled(self.regime, self.warm_up, || {
             latest((0..self.grid.count()).map(|number| {
                 let name = self.grid.combination(number).name();
                 Ok((name, self.plan(number)?))
             }))
         })?;
         Ok(Found {
-            statistics_from: settled.sentence(settled.at.unwrap_or(self.warm_up)),
-            warm_up_micros: settled.at.map(SimTime::micros),
+            statistics_from: sentence,
+            warm_up_micros: from.micros(),
         })
     }
 
@@ -291,9 +292,7 @@ impl Study {
         let bar = bar(missing.len() as u64);
         let load = |combination: usize| {
             let mut plan = self.plan(combination)?;
-            if let Some(micros) = begun.found.warm_up_micros {
-                plan.warm_up = SimTime::from_micros(micros);
-            }
+            plan.warm_up = SimTime::from_micros(begun.found.warm_up_micros);
             Ok(plan)
         };
         let ended = |number: u64, run: &Run| {

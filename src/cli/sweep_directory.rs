@@ -32,9 +32,8 @@ pub struct JournalHead {
 pub struct Found {
     /// From when on statistics count, in words.
     pub statistics_from: String,
-    /// The same as a moment in microseconds; absent when every combination keeps that of its
-    /// scenario.
-    pub warm_up_micros: Option<u64>,
+    /// The same as a moment in microseconds.
+    pub warm_up_micros: u64,
 }
 
 /// A line of a journal.

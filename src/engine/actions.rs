@@ -72,6 +72,7 @@ impl<R: Recorder> Engine<'_, R> {
                 replace,
             } => self.update_environment(environment, *to, replace),
             Deed::SetConsumable { resource, change } => self.set_consumable(resource, change),
+            Deed::Amend(amendment) => self.amendments.push(*amendment),
             Deed::InterruptFargateSpot { workload } => {
                 for at in self.tasks_of(workload, None) {
                     let host = self.tasks.get(at).and_then(|task| task.host);

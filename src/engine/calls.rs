@@ -10,7 +10,7 @@ use crate::model::arena::{ClusterId, Id, InstanceId, TemplateId, WorkloadId};
 use crate::model::instance::InstanceStatus;
 use crate::model::request::Request;
 use crate::placement::constraint::{Reason, Refusal, first_failure};
-use crate::placement::scan;
+use crate::placement::{device, scan};
 use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::{Call, MAX_COUNT, OnFailure, Submission, Target};
@@ -34,7 +34,7 @@ pub struct PendingCall {
     pub attempts: u32,
     recorded: Recorded,
     /// StartTask: where the missing ones are to go.
-    targets: Vec<Target>,
+    pub(super) targets: Vec<Target>,
     delay: SimDuration,
     deadline: Option<SimTime>,
     /// What stood in the way last time, apart from instances.
@@ -198,7 +198,7 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// The same, when nobody wants to know the reason: whether some stay missing.
-    fn ask_again(&mut self, call: &mut PendingCall) -> bool {
+    pub(super) fn ask_again(&mut self, call: &mut PendingCall) -> bool {
         if call.targets.is_empty() {
             self.run_task(call)
         } else {
@@ -272,7 +272,8 @@ impl<R: Recorder> Engine<'_, R> {
             let request = request(&self.world, call.template, launch as u8);
             match scan::choose(&trial, &request, &mut draw) {
                 Some(id) => {
-                    trial.place(id, &template.demand, template.group);
+                    let device = device::choose(&trial, id, &request, &mut draw);
+                    trial.place_on_gpu(id, &template.demand, template.group, device);
                 }
                 None => wait += 1,
             }
@@ -514,7 +515,7 @@ impl<R: Recorder> Engine<'_, R> {
 
 /// Key of the next missing task of a call among all tasks of its workload: it does not depend on
 /// when or how often the call was made.
-fn task_key(call: &PendingCall) -> u64 {
+pub(super) fn task_key(call: &PendingCall) -> u64 {
     call.number * MAX_COUNT + u64::from(call.count - call.missing)
 }
 

@@ -33,7 +33,7 @@ pub(super) struct EnvironmentState {
     launched: u32,
     hosts: Vec<HostState>,
     /// Instances without an attempt, by the time since when.
-    idle: BTreeSet<(SimTime, InstanceId)>,
+    pub idle: BTreeSet<(SimTime, InstanceId)>,
     /// Those that an update of the infrastructure replaces, on their way or there: while there is
     /// one, the environment is UPDATING.
     old: u32,
@@ -213,6 +213,7 @@ impl<R: Recorder> Engine<'_, R> {
 
     /// An instance may have no attempt any more.
     pub(super) fn may_idle(&mut self, id: EnvironmentId, instance: InstanceId) {
+        self.jobs.freed += 1;
         let cluster = self.world.batch.environments[id].cluster;
         let is_held = self.world.clusters[cluster].instances()[instance].held;
         if self.is_gone(cluster, instance)
@@ -274,6 +275,7 @@ impl<R: Recorder> Engine<'_, R> {
         let cluster = to.cluster;
         self.world.batch.environments[id] = to;
         self.jobs.demand_changed = true;
+        self.jobs.freed += 1;
         self.jobs.capacity_version += 1;
         let Some(Replacement {
             terminate_jobs,

@@ -18,10 +18,10 @@ use crate::workload::container::Exit;
 #[derive(Clone, Debug)]
 pub(super) struct Gang {
     /// Which environment of its queue it is in.
-    at: usize,
+    pub(super) at: usize,
     /// The instance of each node.
-    hosts: Vec<InstanceId>,
-    placed: SimTime,
+    pub(super) hosts: Vec<InstanceId>,
+    pub(super) placed: SimTime,
 }
 
 impl Nodes {

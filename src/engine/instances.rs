@@ -257,7 +257,7 @@ impl<R: Recorder> Engine<'_, R> {
     }
 
     /// Tells the recorder, and the services of the cluster.
-    fn instance_changed(
+    pub(super) fn instance_changed(
         &mut self,
         cluster: ClusterId,
         instance: InstanceId,

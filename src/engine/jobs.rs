@@ -58,6 +58,8 @@ pub(super) struct Jobs {
     pub keeps_idle: bool,
     /// A number that grows with every change of what environments have or may launch.
     pub capacity_version: u64,
+    /// A number that grows whenever something that a job has taken is free again.
+    pub freed: u64,
 }
 
 /// A job with what only the engine needs.
@@ -844,6 +846,7 @@ impl<R: Recorder> Engine<'_, R> {
             // More than there is: the call is refused.
             QuantityChange::Remove(quantity) => total.checked_sub(quantity).unwrap_or(*total),
         };
+        self.jobs.freed += 1;
         self.jobs.demand_changed = true;
     }
 

@@ -15,6 +15,7 @@ use super::{Engine, Occurrence, Recorder};
 use crate::model::arena::{BehaviourId, Id, InstanceId, JobId, TemplateId, WorkloadId};
 use crate::model::cluster::Part;
 use crate::placement::constraint::Reason;
+use crate::placement::device;
 use crate::rng::{Draw, Purpose};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::container::{self, Drawn};
@@ -172,8 +173,13 @@ impl<R: Recorder> Engine<'_, R> {
         let task = self.tasks.get_mut(at).expect("a task that is placed lives");
         let template = &self.world.templates[task.template];
         if let Host::Instance(id) = host {
+            let (major, key) = (task.workload.index() as u64, task.key);
+            let mut draw = Draw::new(self.streams, Purpose::SharedGpu, major, key);
+            let request = request(&self.world, task.template, task.launch);
+            let cluster = &self.world.clusters[template.cluster];
+            let device = device::choose(cluster, id, &request, &mut draw);
             let cluster = &mut self.world.clusters[template.cluster];
-            task.gpus = cluster.place(id, &template.demand, template.group);
+            task.gpus = cluster.place_on_gpu(id, &template.demand, template.group, device);
             if self.keeps_aboard {
                 task.seat = self.aboard[template.cluster][id.index()].take(at);
             }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::batch::{Batch, ComputeEnvironment};
+use crate::engine::amend::Amendment;
 use crate::engine::job::{Request, StatusReason};
 use crate::model::arena::{
     Arena, BehaviourId, ClusterId, EnvironmentId, InstanceId, ProviderId, QueueId, RulesId,
@@ -184,6 +185,8 @@ pub enum Deed {
         /// What becomes of its total.
         change: QuantityChange,
     },
+    /// Something is other than it was, from the end of this moment on; no verb of a scenario.
+    Amend(Box<Amendment>),
     /// Fargate Spot takes back the capacity of all live tasks of a workload.
     InterruptFargateSpot {
         /// Whose tasks.

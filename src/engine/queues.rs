@@ -5,16 +5,18 @@
 
 use std::collections::{BTreeMap, btree_map};
 
+use super::backfill::Backfill;
 use super::event::Event;
 use super::scale_up::needed_cpu;
+use super::standing::Hold;
 use super::task::Host;
 use super::{Engine, Occurrence, Recorder};
 use crate::batch::blocked::{self, Blocked, EnvironmentView, Standing, time_limit};
 use crate::batch::fair_share::{Cap, DispatchKey, FairShare, ShareIndex};
-use crate::batch::{Capacity, Choices, JobKind, JobQueue};
+use crate::batch::{Capacity, Choices, Discipline, JobKind, JobQueue};
 use crate::engine::job::{Job, JobStatus, StatusReason};
 use crate::model::arena::{InstanceId, JobId, QueueId};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// A queue while it runs.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub(super) struct QueueState {
     pub enabled: bool,
     /// Absent: first in, first out.
     fair: Option<Box<FairShare>>,
+    discipline: Discipline,
+    /// What `x-easy` remembers.
+    pub backfill: Backfill,
     /// RUNNABLE jobs by share; without fair share all stand in one line.
     lines: BTreeMap<Option<ShareIndex>, Line>,
     blocked: Option<BlockedHead>,
@@ -146,6 +151,8 @@ impl QueueState {
         QueueState {
             enabled: queue.enabled,
             fair,
+            discipline: queue.discipline,
+            backfill: Backfill::default(),
             lines: BTreeMap::new(),
             blocked: None,
             seen: (None, 0),
@@ -199,6 +206,9 @@ impl QueueState {
         let (share, key) = (self.share(what), self.key(job, what));
         let line = self.lines.entry(share).or_default();
         line.turns.insert(key, id);
+        if self.discipline == Discipline::Easy {
+            self.backfill.joined(id);
+        }
         line.shapes.entry(what.shape).or_default().insert(key, id);
     }
 
@@ -207,6 +217,7 @@ impl QueueState {
         if self.blocked.is_some_and(|blocked| blocked.job == id) {
             self.blocked = None;
         }
+        self.backfill.left(id);
         let (share, key) = (self.share(what), self.key(job, what));
         let Some(line) = self.lines.get_mut(&share) else {
             return;
@@ -224,7 +235,7 @@ impl QueueState {
     }
 
     /// The turn of a job among those of its line. Retried jobs stand in front, in the order of
-    /// their submission [B-12].
+    /// their submission [B-12]; a discipline of the simulator's own sets them nowhere else.
     ///
     /// Sources: AWS Batch user guide, "Automated job retries"; AWS Batch API reference,
     /// FrontOfQueueDetail.
@@ -234,12 +245,22 @@ impl QueueState {
             Some(_) => what.priority,
         };
         let key = DispatchKey::new(job.sequence, job.index().unwrap_or(0));
-        let key = key.with_priority(priority);
-        if job.tries > 1 { key.retried() } else { key }
+        match self.discipline {
+            Discipline::Aws if job.tries > 1 => key.with_priority(priority).retried(),
+            Discipline::Aws => key.with_priority(priority),
+            Discipline::Fcfs | Discipline::Easy => key,
+            Discipline::Sjf => key.with_requested(what.timeout.unwrap_or(SimDuration::MAX)),
+        }
+    }
+
+    /// All RUNNABLE jobs of a queue without fair share, in the order of their turns.
+    pub fn in_line(&self) -> impl Iterator<Item = JobId> {
+        let lines = self.lines.values();
+        lines.flat_map(|line| line.turns.values().copied())
     }
 
     /// The job whose turn it is, and so many behind it.
-    fn first(&mut self, now: SimTime, behind: u32) -> Vec<JobId> {
+    pub fn first(&mut self, now: SimTime, behind: u32) -> Vec<JobId> {
         let take = behind as usize + 1;
         let share = match &mut self.fair {
             None => None,
@@ -306,30 +327,52 @@ impl<R: Recorder> Engine<'_, R> {
         let mut at = 0;
         while let Some(queue) = self.jobs.order.get(at).copied() {
             at += 1;
-            while self.start_next(queue) {}
+            match self.world.batch.queues[queue].discipline {
+                Discipline::Easy => self.backfill(queue),
+                Discipline::Aws | Discipline::Fcfs | Discipline::Sjf => {
+                    while self.start_next(queue) {}
+                }
+            }
         }
     }
 
     /// Starts the job whose turn it is. Tells whether it did.
     fn start_next(&mut self, queue: QueueId) -> bool {
-        let lookahead = self.world.batch.choices.lookahead;
+        let lookahead = match self.world.batch.queues[queue].discipline {
+            Discipline::Aws => self.world.batch.choices.lookahead,
+            Discipline::Fcfs | Discipline::Sjf | Discipline::Easy => 0,
+        };
         if self.jobs.queues[queue].is_empty() {
             return false;
         }
-        for id in self.jobs.queues[queue].first(self.now, lookahead) {
-            let job = self.job(id);
-            let cpu = self.world.batch.kinds[job.kind].need.cpu;
-            let max = self.max_cpu(queue);
-            if !self.has_consumables(id) || !self.jobs.queues[queue].allows(cpu, max, self.now) {
-                continue;
-            }
-            if let Some((environment, place)) = self.find_place(id) {
-                self.leave_line(id);
-                self.start_attempt(id, environment, place);
-                return true;
-            }
+        let turn = self.jobs.queues[queue].first(self.now, lookahead);
+        turn.into_iter().any(|id| self.try_start(id))
+    }
+
+    /// Starts a RUNNABLE job if there is a place for it, whosever turn it is. Tells whether it did.
+    pub(super) fn try_start(&mut self, id: JobId) -> bool {
+        if self.is_held_back(id).is_some() {
+            return false;
         }
-        false
+        let Some((environment, place)) = self.find_place(id) else {
+            return false;
+        };
+        self.leave_line(id);
+        self.start_attempt(id, environment, place);
+        true
+    }
+
+    /// What keeps a job from its place however much room there is: a consumable resource, or what is
+    /// kept for other shares.
+    pub(super) fn is_held_back(&mut self, id: JobId) -> Option<Hold> {
+        let what = &self.world.batch.kinds[self.job(id).kind];
+        let (cpu, queue) = (what.need.cpu, what.queue);
+        if !self.has_consumables(id) {
+            return Some(Hold::Consumable);
+        }
+        let max = self.max_cpu(queue);
+        let allowed = self.jobs.queues[queue].allows(cpu, max, self.now);
+        (!allowed).then_some(Hold::Reservation)
     }
 
     /// A job is no longer RUNNABLE, or will not be in a moment.
@@ -388,7 +431,7 @@ impl<R: Recorder> Engine<'_, R> {
             let what = &self.world.batch.environments[environment];
             let kind = &self.world.batch.kinds[kind];
             if let Some(nodes) = &kind.nodes {
-                if what.capacity == Capacity::Ec2
+                if what.takes_multi_node_jobs()
                     && let Some(gang) = self.find_gang(environment, nodes)
                 {
                     return Some((at, Place::Gang(gang)));
@@ -488,7 +531,7 @@ impl<R: Recorder> Engine<'_, R> {
                     true => Standing::Usable,
                     false => Standing::Unusable,
                 },
-                takes_multi_node: there.capacity == Capacity::Ec2,
+                takes_multi_node: there.takes_multi_node_jobs(),
                 max_vcpus: (there.capacity != Capacity::Unmanaged).then_some(there.max_vcpus),
                 needed_cpu: needed_cpu(what, there),
                 fits_some_type: self.fits_some_type(*environment, what),

@@ -128,7 +128,7 @@ impl Nodes {
 
 impl ComputeEnvironment {
     /// The types that could be launched for a job, the best first.
-    fn candidates(&self, what: &JobKind) -> Vec<usize> {
+    pub(super) fn candidates(&self, what: &JobKind) -> Vec<usize> {
         let Some(nodes) = &what.nodes else {
             return candidates(self.strategy, &self.offers, &what.need);
         };
@@ -140,7 +140,13 @@ impl ComputeEnvironment {
     }
 
     /// Whether it may launch so many instances of a type, where it has so many vCPUs.
-    fn may_launch(&self, offer: usize, count: usize, total: u64, is_updating: bool) -> bool {
+    pub(super) fn may_launch(
+        &self,
+        offer: usize,
+        count: usize,
+        total: u64,
+        is_updating: bool,
+    ) -> bool {
         let vcpus = self.offers[offer].vcpus;
         let smallest = self.offers.iter().map(|it| it.vcpus).min().unwrap_or(0);
         let mut totals = (0..count as u64).map(|before| total + before * u64::from(vcpus));
@@ -159,7 +165,9 @@ impl ComputeEnvironment {
     fn could_host(&self, what: &JobKind) -> bool {
         match self.capacity {
             Capacity::Ec2 => true,
-            Capacity::Spot | Capacity::Unmanaged => what.nodes.is_none(),
+            Capacity::Spot | Capacity::Unmanaged => {
+                what.nodes.is_none() || self.takes_multi_node_jobs()
+            }
             Capacity::Fargate | Capacity::FargateSpot => false,
         }
     }
@@ -390,17 +398,27 @@ impl<R: Recorder> Engine<'_, R> {
     /// The empty instances on which a job of several nodes can start: of the smallest type of
     /// which there are enough, the first [B-28].
     pub(super) fn find_gang(&self, id: EnvironmentId, nodes: &Nodes) -> Option<Vec<InstanceId>> {
-        if self.jobs.environments[id].idle() < nodes.count() {
+        let state = &self.jobs.environments[id];
+        if state.idle() < nodes.count() {
             return None;
         }
-        let fleet = self.fleet(id);
-        fleet.empty(nodes).into_values().find_map(|rooms| {
-            let there = rooms
-                .iter()
-                .filter_map(|number| fleet.rooms[*number].instance);
-            let there: Vec<InstanceId> = there.take(nodes.count()).collect();
-            (there.len() == nodes.count()).then_some(there)
-        })
+        let cluster = &self.world.clusters[self.world.batch.environments[id].cluster];
+        let mut by_type: BTreeMap<_, Vec<InstanceId>> = BTreeMap::new();
+        for (_, id) in &state.idle {
+            let instance = &cluster.instances()[*id];
+            let name = cluster.descriptions()[*id].instance_type.as_deref();
+            if instance.is_placeable()
+                && let Some(name) = nodes.type_that_fits(name, &instance.capacity)
+            {
+                let kind = (instance.capacity.cpu, instance.capacity.memory, name);
+                by_type.entry(kind).or_default().push(*id);
+            }
+        }
+        let mut kinds = by_type.into_values();
+        let mut there = kinds.find(|there| there.len() >= nodes.count())?;
+        there.sort_unstable();
+        there.truncate(nodes.count());
+        Some(there)
     }
 
     /// What is free in an environment: on its instances, oldest first, and on those on their way.
@@ -499,7 +517,7 @@ impl<'w> Room<'w> {
     }
 }
 
-fn resources(need: &Need) -> Resources {
+pub(super) fn resources(need: &Need) -> Resources {
     Resources {
         cpu: need.cpu,
         memory: need.memory,

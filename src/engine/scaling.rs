@@ -461,6 +461,14 @@ impl<R: Recorder> Engine<'_, R> {
             .record(self.now, Occurrence::Scaled(&scaled), &self.world);
     }
 
+    /// An instance of a group has registered that nobody has launched: the group wants one more.
+    pub(super) fn group_joined(&mut self, id: ProviderId, instance: InstanceId) {
+        let state = &mut self.groups[id];
+        state.desired += 1;
+        state.starting += 1;
+        self.group_grew(id, instance);
+    }
+
     /// An instance of a group has registered.
     pub(super) fn group_grew(&mut self, id: ProviderId, instance: InstanceId) {
         let state = &mut self.groups[id];

@@ -839,7 +839,16 @@ impl<R: Recorder> Engine<'_, R> {
             }
         };
         let rules = strategies.iter().map(|rule| match rule {
-            StrategyRule::Random => Rule::Random,
+            // Extensions do not say which task goes first.
+            StrategyRule::Random
+            | StrategyRule::FirstFit
+            | StrategyRule::BestFit(_)
+            | StrategyRule::WorstFit(_)
+            | StrategyRule::DotProduct(_)
+            | StrategyRule::GpuPacking
+            | StrategyRule::Fgd
+            | StrategyRule::RandomGpu
+            | StrategyRule::Shuffled => Rule::Random,
             StrategyRule::SpreadInstance => Rule::Spread(tasks.iter().map(number).collect()),
             StrategyRule::SpreadAttribute(name) => {
                 let attribute = cluster.tracked(name);

@@ -172,6 +172,16 @@ impl<R: Recorder> Engine<'_, R> {
         }
     }
 
+    /// A task that waits is tried again, as it is now; before all others, if it comes to the front.
+    pub(super) fn try_waiting(&mut self, at: Ref, provider: ProviderId, to_front: bool) {
+        let line = &mut self.lines[provider];
+        if to_front {
+            line.tasks.retain(|other| *other != at);
+            line.tasks.push_front(at);
+        }
+        line.joined = true;
+    }
+
     /// How many tasks wait for a provider.
     pub(super) fn waiting_for(&self, provider: ProviderId) -> u32 {
         self.lines[provider].tasks.len() as u32

@@ -4,9 +4,6 @@
 //! stopped by its horizon, and begins empty, which it never is again: what it shows before that has
 //! worn off is left out. Where the load follows the clock there is no steady state to wait for.
 
-use std::fmt;
-use std::str::FromStr;
-
 use rayon::prelude::*;
 
 use crate::engine::{self, Plan};
@@ -15,45 +12,7 @@ use crate::metrics::level::Bins;
 use crate::rng::nth_seed;
 use crate::statistics::warm_up::{average, truncation};
 use crate::time::{SimDuration, SimTime};
-use crate::units::Duration;
 use crate::workload::Arrivals;
-
-/// From when on statistics are to count.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum From {
-    /// As soon as the steady state has been reached.
-    Auto,
-    /// From this moment.
-    At(SimTime),
-}
-
-impl fmt::Display for From {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            From::Auto => out.write_str("auto"),
-            From::At(SimTime::ZERO) => out.write_str("none"),
-            From::At(at) => write!(out, "{at}s"),
-        }
-    }
-}
-
-impl FromStr for From {
-    type Err = String;
-
-    /// `auto`, `none`, or a time such as `10m`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(From::Auto),
-            "none" => Ok(From::At(SimTime::ZERO)),
-            _ => {
-                let span: Duration = text
-                    .parse()
-                    .map_err(|message| format!("{message}; or write auto or none"))?;
-                Ok(From::At(SimTime::ZERO + span.span()))
-            }
-        }
-    }
-}
 
 /// What ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

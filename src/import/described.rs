@@ -75,6 +75,7 @@ pub fn convert(sources: &[(String, String)], target: Target<'_>) -> Result<Conve
         description: "Jobs that ran on AWS Batch, at their recorded times.",
         environment: environment(has_gpus),
         environment_name: "elastic",
+        discipline: None,
         target,
     };
     let measure = |job: &Job| {
@@ -233,6 +234,7 @@ fn streams(taken: &[&Detail], links: &Links) -> (Vec<Stream>, usize) {
             gpus: detail.gpus(),
             share,
             depends_on,
+            ..Job::default()
         });
     }
     (streams, joins)

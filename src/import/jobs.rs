@@ -63,6 +63,10 @@ pub(super) struct Job {
     pub share: Option<String>,
     /// Names of earlier jobs that it waits for.
     pub depends_on: Vec<String>,
+    /// How many instances it takes at once, each for `vcpus` and `memory_mib`; absent: a part of one.
+    pub nodes: Option<u32>,
+    /// How long it may run.
+    pub timeout: Option<SimDuration>,
 }
 
 /// The trace of jobs that stand in order of submission. Columns that no job needs are left out.
@@ -70,11 +74,15 @@ pub(super) fn trace(jobs: &[Job]) -> String {
     let has_gpus = jobs.iter().any(|job| job.gpus > 0);
     let has_shares = jobs.iter().any(|job| job.share.is_some());
     let has_dependencies = jobs.iter().any(|job| !job.depends_on.is_empty());
+    let has_nodes = jobs.iter().any(|job| job.nodes.is_some());
+    let has_timeouts = jobs.iter().any(|job| job.timeout.is_some());
     let mut text = "time,jobName,duration,exitCode,vcpus,memory".to_owned();
     for (wanted, column) in [
         (has_gpus, ",gpus"),
         (has_shares, ",shareIdentifier"),
         (has_dependencies, ",dependsOn"),
+        (has_nodes, ",nodes"),
+        (has_timeouts, ",timeout"),
     ] {
         text.push_str(if wanted { column } else { "" });
     }
@@ -94,9 +102,20 @@ pub(super) fn trace(jobs: &[Job]) -> String {
         if has_dependencies {
             text += &format!(",{}", job.depends_on.join(" "));
         }
+        if has_nodes {
+            text += &format!(",{}", shown_if(job.nodes));
+        }
+        if has_timeouts {
+            text += &format!(",{}", shown_if(job.timeout));
+        }
         text.push('\n');
     }
     text
+}
+
+/// What is there, or nothing.
+fn shown_if(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
 
 /// The jobs of a trace as a run would read them; absent when it does not.
@@ -119,6 +138,8 @@ fn read_back(trace: &str) -> Option<Vec<Job>> {
                 .iter()
                 .map(|on| name(*on))
                 .collect::<Option<_>>()?,
+            nodes: asked.nodes,
+            timeout: asked.timeout,
         })
     };
     rows.iter().map(job).collect()
@@ -325,6 +346,8 @@ pub(super) struct Setting<'a> {
     pub environment: String,
     /// Its name.
     pub environment_name: &'static str,
+    /// Where jobs do not start in the order of AWS Batch.
+    pub discipline: Option<&'static str>,
     pub target: Target<'a>,
 }
 
@@ -377,6 +400,7 @@ impl Setting<'_> {
             description,
             environment,
             environment_name,
+            discipline,
             target,
         } = self;
         let name = in_quotes(target.name);
@@ -389,6 +413,9 @@ impl Setting<'_> {
       computeEnvironmentOrder: [{{order: 1, computeEnvironment: {environment_name}}}]
 "
             );
+            if let Some(discipline) = discipline {
+                queues += &format!("      discipline: {discipline}\n");
+            }
             if stream.has_shares() {
                 queues += "      schedulingPolicyArn: fair\n";
                 policies = "\n  schedulingPolicies:\n    - {name: fair, fairsharePolicy: {}}\n";
@@ -443,8 +470,13 @@ impl Instances {
     }
 }
 
-/// A compute environment that supplies these instances from the start and never changes.
-pub(super) fn fixed_environment(name: &str, instances: &[Instances]) -> String {
+/// A compute environment that supplies these instances from the start and never changes; whether it
+/// takes multi-node jobs, as AWS Batch would not let it.
+pub(super) fn fixed_environment(name: &str, instances: &[Instances], multi_node: bool) -> String {
+    let multi_node = match multi_node {
+        true => "      multiNodeJobs: true\n",
+        false => "",
+    };
     let instances: String = instances
         .iter()
         .map(|alike| {
@@ -457,7 +489,7 @@ pub(super) fn fixed_environment(name: &str, instances: &[Instances]) -> String {
         "    - computeEnvironmentName: {name}
       type: UNMANAGED
       state: ENABLED
-      containerInstances:
+{multi_node}      containerInstances:
 {instances}"
     )
 }

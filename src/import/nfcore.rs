@@ -116,6 +116,7 @@ pub fn convert(
         description: "Jobs of nf-core pipelines that ran on AWS Batch, at their recorded times.",
         environment: environment(&taken),
         environment_name: "recorded",
+        discipline: None,
         target,
     };
     let measure = |job: &Job| amounts(job.vcpus, job.duration.micros(), job.memory_mib);

@@ -15,7 +15,7 @@
 //! Fragmentation Gradient Descent", USENIX ATC 2023; alibaba/clusterdata, cluster-trace-gpu-v2023.
 
 pub mod ledger;
-mod list;
+pub(crate) mod list;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -120,7 +120,7 @@ pub fn convert(
 }
 
 /// Both values, or the problems of both.
-fn both<A, B>(
+pub(crate) fn both<A, B>(
     one: Result<A, Vec<Problem>>,
     two: Result<B, Vec<Problem>>,
 ) -> Result<(A, B), Problems> {

@@ -5,9 +5,13 @@
 //! tell, for those that it used: what is requested is what a scheduler sees. Its memory is that
 //! requested, else that used, times its processors.
 //!
-//! A job of AWS Batch must fit one instance, and the jobs of a log do not: they spread over nodes,
-//! and no log tells over which. The machine is therefore one instance with all processors, unless
-//! [`Options`] give a size of node; then jobs wider than a node are left out.
+//! No log tells over which nodes a job spread. The machine is therefore one instance with all
+//! processors, unless [`Options`] give a size of node. Then a job wider than a node has as many nodes
+//! as it needs for itself, and asks the same of each: its processors and its memory spread evenly,
+//! rounded up.
+//!
+//! Under `x-sjf` and `x-easy` a job's timeout is the time that it requested and, where the log does
+//! not tell, its run time; one that ran longer is stopped. Else nothing stops a job.
 //!
 //! Lines that are left out: of partial executions, which another line sums up; without a submittal
 //! time, run time (such jobs never ran) or number of processors; wider than the machine.
@@ -24,7 +28,9 @@ use super::jobs::{
     shown,
 };
 use super::openb::List;
+use crate::batch::Discipline;
 use crate::scenario::problem::{Problem, Problems};
+use crate::workload::trace::MOST_NODES;
 use log::{Log, Record};
 
 /// What a log leaves to choose.
@@ -35,6 +41,8 @@ pub struct Options {
     /// Memory of a node in MiB for each of its processors; absent: so much that no job ever waits
     /// for memory.
     pub memory_per_core: Option<u32>,
+    /// In which order jobs start.
+    pub discipline: Discipline,
 }
 
 /// Kilobytes of memory in a MiB, as logs count them.
@@ -62,7 +70,7 @@ pub fn convert(
     let file = list.file.clone();
     let log = log::read(list).map_err(Problems::new)?;
     let machine = Machine::new(&log, options);
-    let (jobs, ledger) = select(&log, &machine);
+    let (jobs, ledger) = select(&log, &machine, options.discipline);
     if jobs.is_empty() {
         let reasons: Vec<String> = ledger
             .reasons()
@@ -82,17 +90,26 @@ pub fn convert(
         return Err(Problem::in_file(file, message).help(help).into());
     }
     let setting = Setting {
-        comment: comment(&file, &log, &machine, &jobs),
+        comment: comment(&file, &log, &machine, &jobs, options.discipline),
         description: "Jobs of a parallel machine at their recorded times.",
-        environment: jobs::fixed_environment("machine", &instances),
+        environment: jobs::fixed_environment("machine", &instances, !machine.is_one_node()),
         environment_name: "machine",
+        discipline: name(options.discipline),
         target,
     };
     let measure = |job: &Job| {
-        let kb = u128::from(job.memory_mib) * u128::from(KB_PER_MIB);
-        amounts(job.vcpus, job.duration.micros(), kb)
+        let nodes = job.nodes.unwrap_or(1);
+        let kb = u128::from(job.memory_mib) * u128::from(nodes) * u128::from(KB_PER_MIB);
+        amounts(job.vcpus.saturating_mul(nodes), job.duration.micros(), kb)
     };
-    let notes = notes(&log, &machine, memory_per_core);
+    let wide = jobs.iter().filter(|job| job.nodes.is_some()).count();
+    let mut notes = notes(&log, &machine, memory_per_core, options.discipline);
+    if wide > 0 {
+        notes.push(format!(
+            "jobs wider than a node, each with nodes for itself among which its processors and memory are \
+             spread evenly, rounded up: {wide}"
+        ));
+    }
     setting.convert(&Stream::only(jobs), ledger, QUANTITIES, measure, notes)
 }
 
@@ -153,24 +170,34 @@ impl Machine {
         instances
     }
 
-    /// Why no node can take the job, if none can.
-    fn refuses(&self, processors: u32, memory_mib: u64) -> Option<&'static str> {
-        let memory = self
+    /// On how many nodes a job runs, and what it asks of each: processors and MiB; or why the machine
+    /// cannot take it.
+    fn spread(&self, processors: u32, memory_mib: u64) -> Result<(u32, u32, u32), &'static str> {
+        let nodes = processors.div_ceil(self.node);
+        if processors > self.processors {
+            return Err("wider than the machine");
+        }
+        if nodes > self.processors / self.node {
+            return Err("wider than all nodes of full size");
+        }
+        if nodes > MOST_NODES {
+            return Err("on more than 10,000 nodes");
+        }
+        let memory = memory_mib.div_ceil(nodes.into());
+        let memory = memory.max(LEAST_MEMORY_MIB.into());
+        let most = self
             .memory_per_core
             .map(|memory| u64::from(memory) * u64::from(self.node));
-        match (processors > self.node, self.is_one_node()) {
-            (true, true) => Some("wider than the machine"),
-            (true, false) => Some("wider than a node"),
-            (false, _) if memory_mib > memory.unwrap_or(u32::MAX.into()) => {
-                Some("with more memory than a node")
-            }
-            (false, _) => None,
+        if memory > most.unwrap_or(u32::MAX.into()) {
+            return Err("with more memory than a node");
         }
+        let memory = u32::try_from(memory).unwrap_or(u32::MAX);
+        Ok((nodes, processors.div_ceil(nodes), memory))
     }
 }
 
 /// The jobs that are taken, in order of submission, and what becomes of every line.
-fn select(log: &Log, machine: &Machine) -> (Vec<Job>, Ledger<5>) {
+fn select(log: &Log, machine: &Machine, discipline: Discipline) -> (Vec<Job>, Ledger<5>) {
     let (mut jobs, mut ledger, mut names) = (Vec::new(), Ledger::new(), Names::default());
     for record in &log.records {
         let processors = record.processors();
@@ -184,13 +211,10 @@ fn select(log: &Log, machine: &Machine) -> (Vec<Job>, Ledger<5>) {
         let memory = u64::try_from(memory).unwrap_or(u64::MAX);
         let taken = record.times().and_then(|(at, duration)| {
             let processors = processors.ok_or("without a number of processors")?;
-            match machine.refuses(processors, memory) {
-                Some(reason) => Err(reason),
-                None => Ok((at, duration, processors)),
-            }
+            Ok((at, duration, machine.spread(processors, memory)?))
         });
         match taken {
-            Ok((at, duration, vcpus)) => {
+            Ok((at, duration, (nodes, vcpus, memory_mib))) => {
                 ledger.take(amounts);
                 jobs.push(Job {
                     at,
@@ -198,9 +222,9 @@ fn select(log: &Log, machine: &Machine) -> (Vec<Job>, Ledger<5>) {
                     duration,
                     exit_code: u8::from(record.is_unsuccessful()),
                     vcpus,
-                    memory_mib: u32::try_from(memory)
-                        .unwrap_or(u32::MAX)
-                        .max(LEAST_MEMORY_MIB),
+                    memory_mib,
+                    nodes: (nodes > 1).then_some(nodes),
+                    timeout: needs_time(discipline).then(|| record.limit()),
                     ..Job::default()
                 });
             }
@@ -209,6 +233,21 @@ fn select(log: &Log, machine: &Machine) -> (Vec<Job>, Ledger<5>) {
     }
     jobs.sort_by_key(|job| job.at);
     (jobs, ledger)
+}
+
+/// How a scenario calls a discipline; AWS Batch's own is not named.
+const fn name(discipline: Discipline) -> Option<&'static str> {
+    match discipline {
+        Discipline::Aws => None,
+        Discipline::Fcfs => Some("x-fcfs"),
+        Discipline::Sjf => Some("x-sjf"),
+        Discipline::Easy => Some("x-easy"),
+    }
+}
+
+/// Whether it goes by requested times.
+const fn needs_time(discipline: Discipline) -> bool {
+    matches!(discipline, Discipline::Sjf | Discipline::Easy)
 }
 
 /// Quantities of a job, in millionths.
@@ -222,29 +261,39 @@ fn amounts(processors: u32, run_micros: u64, memory_kb: u128) -> [i128; 5] {
     ]
 }
 
-fn comment(file: &str, log: &Log, machine: &Machine, jobs: &[Job]) -> String {
+fn comment(
+    file: &str,
+    log: &Log,
+    machine: &Machine,
+    jobs: &[Job],
+    discipline: Discipline,
+) -> String {
     let (count, processors, node) = (jobs.len(), machine.processors, machine.node);
     let nodes = match machine.is_one_node() {
         true => {
             "on one instance, because the log does not tell how jobs spread over nodes".to_owned()
         }
-        false => format!("on instances of {node}; jobs wider than that are left out"),
+        false => format!("on instances of {node}; wider jobs have several for themselves"),
     };
     let facts: String = log
         .facts
         .iter()
         .map(|fact| format!("#   {fact}\n"))
         .collect();
+    let (order, look) = match discipline {
+        Discipline::Aws => ("first come first\n# served", NOBODY_PASSES),
+        Discipline::Fcfs => ("under\n# x-fcfs", NOBODY_PASSES),
+        Discipline::Sjf => ("under\n# x-sjf", NOBODY_PASSES),
+        Discipline::Easy => ("under\n# x-easy", OTHERS_PASS),
+    };
     format!(
         "\
-# Question: how long do the jobs of a parallel machine wait when AWS Batch runs them first come first
-# served? With which queues, shares or sizes of instance would they wait less?
+# Question: how long do the jobs of a parallel machine wait when AWS Batch runs them {order}? With which queues, shares or sizes of instance would they wait less?
 #
 # Setting: {count} jobs at their recorded submittal times and with their recorded run times. A processor
 # is a vCPU: {processors} of them ({source}), {nodes}.
 #
-# Look for: waits in the table, and vCPUs that are free while the head of the queue waits for many of them
-# and nobody may overtake it.
+# Look for: {look}
 #
 # Log: {file}, by `stowplan import swf`.
 {facts}#
@@ -256,8 +305,21 @@ fn comment(file: &str, log: &Log, machine: &Machine, jobs: &[Job]) -> String {
     )
 }
 
+const NOBODY_PASSES: &str =
+    "waits in the table, and vCPUs that are free while the head of the queue waits for many of them
+# and nobody may overtake it.";
+
+const OTHERS_PASS: &str =
+    "waits in the table, and jobs that start before those that stood in front of them: leave out the
+# discipline, and nobody overtakes.";
+
 /// What was chosen, in words, and how many lines it concerns.
-fn notes(log: &Log, machine: &Machine, memory_per_core: u64) -> Vec<String> {
+fn notes(
+    log: &Log,
+    machine: &Machine,
+    memory_per_core: u64,
+    discipline: Discipline,
+) -> Vec<String> {
     let mut notes = vec![
         format!("processors of the machine: {}, {}", machine.processors, machine.source),
         "processors of a job: those requested, else those used".to_owned(),
@@ -294,7 +356,10 @@ fn notes(log: &Log, machine: &Machine, memory_per_core: u64) -> Vec<String> {
             count(|it| it.has_preceding),
         ),
         (
-            "jobs that run longer than they requested; nothing stops them here either",
+            match needs_time(discipline) {
+                true => "jobs that run longer than they requested, and are stopped here",
+                false => "jobs that run longer than they requested; nothing stops them here either",
+            },
             count(|it| {
                 it.requested_time
                     .is_some_and(|asked| it.run_time > Some(asked))

@@ -102,8 +102,9 @@ pub fn convert(
     let setting = Setting {
         comment: comment(file, &graph, &sizes, longest),
         description: "Jobs of a workflow, which wait for each other.",
-        environment: jobs::fixed_environment("machines", &instances),
+        environment: jobs::fixed_environment("machines", &instances, false),
         environment_name: "machines",
+        discipline: None,
         target,
     };
     let measure = |job: &Job| {

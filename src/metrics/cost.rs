@@ -144,6 +144,21 @@ pub fn instance_cost(description: &Description, instance: &Instance, end: SimTim
     ))
 }
 
+/// What the instances of a cluster cost, those included that never registered, in US dollars.
+pub(super) fn instances_usd(id: ClusterId, outcome: &Outcome) -> f64 {
+    let cluster = &outcome.world.clusters[id];
+    let there = cluster.descriptions().items().iter();
+    let there = there.zip(cluster.instances().items());
+    let there = there.map(|(bought, state)| (bought, bought.launched_at, state.left_at));
+    let booting = outcome.starting.iter().filter(|start| start.cluster == id);
+    let booting = booting.map(|start| (&start.bought, start.launched_at, start.cancelled_at));
+    let charges = there.chain(booting).filter_map(|(bought, from, to)| {
+        let span = billed(from, to.unwrap_or(outcome.end));
+        Some(u128::from(bought.price?) * u128::from(span))
+    });
+    usd(charges.sum())
+}
+
 /// Sums over instances.
 #[derive(Default)]
 struct Sums {

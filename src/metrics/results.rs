@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::cost::{Cost, cost};
+use super::cost::{Cost, cost, instances_usd};
 use super::fleet::registered_for;
 use super::jobs::JobResults;
 use super::level::{Gauge, ratio};
 use super::sample::Summary;
 use super::{ClusterMetrics, ENI, Metrics, RESOURCES};
+use crate::bounds::{Bounds, Reached};
 use crate::engine::task::StopCode;
 use crate::engine::{Outcome, World};
 use crate::model::arena::{ClusterId, GroupId, Id};
@@ -51,6 +52,9 @@ pub struct Results {
     pub jobs: Option<JobResults>,
     /// Money; absent when nothing has a price.
     pub cost: Option<Cost>,
+    /// Lower bounds beside what was reached; absent when none applies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
     /// What the engine did.
     pub engine: EngineCounts,
     /// Laws that must hold exactly.
@@ -318,6 +322,8 @@ impl Metrics {
             .map(|id| cluster_results(self, id, outcome, &mut all));
         let clusters = clusters.collect();
         let (wait, turnaround, bounded_slowdown) = all.summaries();
+        let jobs = self.jobs.results(outcome, self.since);
+        let bounds = self.bounds(outcome, jobs.as_ref().and_then(|jobs| jobs.makespan));
         let counts = &self.counts;
         Results {
             end: end.secs(),
@@ -346,14 +352,29 @@ impl Metrics {
             bounded_slowdown,
             clusters,
             capacity_providers: self.provider_results(world, span),
-            jobs: self.jobs.results(outcome, self.since),
+            jobs,
             cost: cost(self, outcome),
+            bounds,
             engine: EngineCounts {
                 events: outcome.events,
                 decisions: outcome.decisions,
             },
             checks,
         }
+    }
+
+    fn bounds(&mut self, outcome: &Outcome, jobs_makespan: Option<f64>) -> Option<Bounds> {
+        let span = outcome.end.since(self.since);
+        let reached: Vec<Reached> = self
+            .clusters
+            .iter()
+            .map(|(id, cluster)| Reached {
+                instances_on_average: cluster.busy.integral.mean(span),
+                instances_at_peak: cluster.busy.integral.peak(),
+                instances_usd: instances_usd(id, outcome),
+            })
+            .collect();
+        self.work.bounds(outcome, &reached, jobs_makespan)
     }
 
     fn task_counts(&self) -> TaskCounts {

@@ -1,10 +1,13 @@
 //! A cluster: its container instances and what runs on them.
 
+use rand::Rng;
 use rustc_hash::FxHashMap;
 
 use super::arena::{Arena, AttributeId, GroupId, Id, InstanceId};
 use super::instance::{Description, Instance, InstanceStatus, Seen};
+use super::mix::Mix;
 use super::resources::{Demand, Resources};
+use crate::rng::{Purpose, Streams};
 use crate::time::SimTime;
 
 /// Container instances, task groups, and the counts that placement asks for.
@@ -23,7 +26,34 @@ pub struct Cluster {
     /// The groups whose tasks are counted instance by instance; absent: all.
     counted: Option<Arena<GroupId, bool>>,
     tracked: Arena<AttributeId, Tracked>,
+    /// The most of each resource that any instance has registered so far.
+    largest: Resources,
+    shuffled: Option<Shuffled>,
+    expected: Option<Expected>,
     changes: ChangeLog,
+}
+
+/// A random order of the instances.
+#[derive(Clone, Debug)]
+struct Shuffled {
+    streams: Streams,
+    number: u64,
+    ranks: Arena<InstanceId, u32>,
+}
+
+impl Shuffled {
+    fn rank(&self, id: InstanceId) -> u32 {
+        let (number, id) = (self.number, u64::from(id.0));
+        let mut stream = self.streams.stream(Purpose::TieOrder, number, id);
+        stream.next_u32()
+    }
+}
+
+/// The work that is expected, and which of its kinds each instance may take.
+#[derive(Clone, Debug)]
+struct Expected {
+    mix: Mix,
+    allows: Arena<InstanceId, Box<[bool]>>,
 }
 
 /// The value that each instance has of one attribute.
@@ -79,6 +109,9 @@ impl Cluster {
             group_spreads: Arena::new(),
             counted: None,
             tracked: Arena::new(),
+            largest: Resources::default(),
+            shuffled: None,
+            expected: None,
             changes: ChangeLog::default(),
         }
     }
@@ -98,9 +131,63 @@ impl Cluster {
             let value = self.tracked[tracked].intern(&description);
             self.tracked[tracked].value_of.push(value);
         }
+        if let Some(shuffled) = &mut self.shuffled {
+            let rank = shuffled.rank(id);
+            shuffled.ranks.push(rank);
+        }
+        self.largest = self.largest.greater(&description.capacity);
         self.descriptions.push(description);
+        if let Some(expected) = &mut self.expected {
+            let seen = Seen {
+                description: &self.descriptions[id],
+                instance: &self.instances[id],
+                groups: &self.group_names,
+            };
+            expected.allows.push(expected.mix.allowed(&seen));
+        }
         self.note(id, None);
         id
+    }
+
+    /// The most of each resource that any instance has registered so far, whether or not it is still
+    /// there.
+    pub fn largest(&self) -> Resources {
+        self.largest
+    }
+
+    /// Puts the instances, those to come included, in a random order, which stays: that of
+    /// [`Cluster::shuffled`]. Clusters of one run differ by `number`.
+    pub fn shuffle(&mut self, streams: Streams, number: u64) {
+        let mut shuffled = Shuffled {
+            streams,
+            number,
+            ranks: Arena::new(),
+        };
+        for id in self.instances.ids() {
+            let rank = shuffled.rank(id);
+            shuffled.ranks.push(rank);
+        }
+        self.shuffled = Some(shuffled);
+    }
+
+    /// The place of an instance in the random order, as a number that may occur twice, if rarely; 0
+    /// without [`Cluster::shuffle`].
+    pub fn shuffled(&self, id: InstanceId) -> u32 {
+        self.shuffled.as_ref().map_or(0, |order| order.ranks[id])
+    }
+
+    /// Tells the cluster what work is expected, for strategies that look ahead.
+    pub fn expect(&mut self, mix: Mix) {
+        let ids = self.instances.ids();
+        let allows = ids.map(|id| mix.allowed(&self.seen(id))).collect();
+        self.expected = Some(Expected { mix, allows });
+    }
+
+    /// The work that is expected, and which of its kinds an instance may take; `None` without
+    /// [`Cluster::expect`].
+    pub fn expected(&self, id: InstanceId) -> Option<(&Mix, &[bool])> {
+        let expected = self.expected.as_ref()?;
+        Some((&expected.mix, &expected.allows[id]))
     }
 
     /// The state of every instance.
@@ -233,6 +320,21 @@ impl Cluster {
     /// # Panics
     /// When the demand does not fit.
     pub fn place(&mut self, id: InstanceId, demand: &Demand, group: GroupId) -> u64 {
+        self.place_on_gpu(id, demand, group, None)
+    }
+
+    /// The same, where a share of a GPU is taken of the named device; where none is named, of the
+    /// one that ECS is taken to choose, [`Instance::gpu_to_share`].
+    ///
+    /// # Panics
+    /// When the demand does not fit, or its share not on the device.
+    pub fn place_on_gpu(
+        &mut self,
+        id: InstanceId,
+        demand: &Demand,
+        group: GroupId,
+        device: Option<u8>,
+    ) -> u64 {
         let counts = self.counts(group);
         let instance = &mut self.instances[id];
         let need = instance.resources_for(demand);
@@ -250,7 +352,11 @@ impl Cluster {
         }
         let gpus = match demand.shared_gpu_memory {
             0 => lowest_bits(instance.free_gpus, need.gpus),
-            memory => instance.share_gpu(memory),
+            memory => {
+                let device = device.or_else(|| instance.gpu_to_share(memory));
+                let device = device.expect("a task is placed where a GPU has room");
+                instance.share_gpu(device, memory)
+            }
         };
         instance.free_gpus &= !gpus;
         instance.tasks += 1;

@@ -263,14 +263,18 @@ impl Instance {
 impl Instance {
     /// Takes memory of a device for a task that shares it, and gives the device as a bit. A device
     /// that was free is shared from here on.
-    pub(super) fn share_gpu(&mut self, memory: u32) -> u64 {
-        let device = self
-            .gpu_to_share(memory)
-            .expect("a task is placed where a GPU has room");
+    pub(super) fn share_gpu(&mut self, device: u8, memory: u32) -> u64 {
         let total = self.gpu_memory;
         match self.shared_gpus.iter_mut().find(|gpu| gpu.device == device) {
-            Some(gpu) => gpu.free_memory -= memory,
+            Some(gpu) => {
+                let left = gpu.free_memory.checked_sub(memory);
+                gpu.free_memory = left.expect("a task is placed where a GPU has room");
+            }
             None => {
+                assert!(
+                    self.free_gpus & 1 << device != 0 && memory <= total,
+                    "a task is placed where a GPU has room"
+                );
                 self.free.gpus -= 1;
                 let shared = SharedGpu {
                     device,

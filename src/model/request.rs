@@ -35,9 +35,31 @@ pub enum Constraint {
     DistinctInstance,
 }
 
-/// A rule of a placement strategy chain.
+/// The resources that an extension strategy looks at. All of them have the same weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Measured {
+    /// CPU units.
+    pub cpu: bool,
+    /// Memory.
+    pub memory: bool,
+    /// GPUs, shares of them included.
+    pub gpu: bool,
+}
+
+impl Measured {
+    /// CPU, memory and GPUs.
+    pub const ALL: Measured = Measured {
+        cpu: true,
+        memory: true,
+        gpu: true,
+    };
+}
+
+/// A rule of a placement strategy chain. Those that ECS has come first; the others are extensions
+/// (`x-…`) from the literature, so that ECS's can be set beside them.
 ///
 /// Source: ECS developer guide, "Task placement strategies"; ECS API reference, PlacementStrategy.
+/// Of the extensions see [`crate::placement::score`] and [`crate::placement::fragmentation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StrategyRule {
     /// Any of the candidates, each with equal chance. Ends the chain [U-07].
@@ -50,6 +72,53 @@ pub enum StrategyRule {
     BinpackCpu,
     /// Least remaining memory.
     BinpackMemory,
+    /// `x-first-fit`: the instance that registered first.
+    FirstFit,
+    /// `x-best-fit`: least remaining of all measured resources together.
+    BestFit(Measured),
+    /// `x-worst-fit`: most remaining of all measured resources together.
+    WorstFit(Measured),
+    /// `x-dot-product`: least product of what remains and what the task takes.
+    DotProduct(Measured),
+    /// `x-gpu-packing`: GPUs in use before idle ones, instances in use before idle ones.
+    GpuPacking,
+    /// `x-fgd`: least growth of the GPU capacity that typical tasks cannot use.
+    Fgd,
+    /// `x-random-gpu`: no order of the instances; a share of a GPU goes to any device with room,
+    /// each with equal chance.
+    RandomGpu,
+    /// An order of the instances that is drawn once a run: `assumptions.ties: shuffled`.
+    Shuffled,
+}
+
+impl StrategyRule {
+    /// Whether what it thinks of an instance depends on what the task takes, so that no order of
+    /// the instances can be kept from one request to the next.
+    pub const fn depends_on_demand(&self) -> bool {
+        matches!(
+            self,
+            StrategyRule::DotProduct(_) | StrategyRule::GpuPacking | StrategyRule::Fgd
+        )
+    }
+
+    /// Whether ECS does not have it. The order that breaks ties is no strategy of its own.
+    pub const fn is_extension(&self) -> bool {
+        match self {
+            StrategyRule::Random
+            | StrategyRule::SpreadInstance
+            | StrategyRule::SpreadAttribute(_)
+            | StrategyRule::BinpackCpu
+            | StrategyRule::BinpackMemory
+            | StrategyRule::Shuffled => false,
+            StrategyRule::FirstFit
+            | StrategyRule::BestFit(_)
+            | StrategyRule::WorstFit(_)
+            | StrategyRule::DotProduct(_)
+            | StrategyRule::GpuPacking
+            | StrategyRule::Fgd
+            | StrategyRule::RandomGpu => true,
+        }
+    }
 }
 
 /// Everything that decides where a task may and should go, apart from its size and group.

@@ -41,6 +41,16 @@ impl Resources {
         })
     }
 
+    /// The greater of both, resource by resource.
+    pub fn greater(&self, other: &Resources) -> Resources {
+        Resources {
+            cpu: self.cpu.max(other.cpu),
+            memory: self.memory.max(other.memory),
+            gpus: self.gpus.max(other.gpus),
+            enis: self.enis.max(other.enis),
+        }
+    }
+
     /// The sum of both.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! The same choice as [`scan`](super::scan), at a cost that hardly grows with the cluster.
 //!
-//! Four ideas:
+//! Five ideas:
 //!
 //! - **Kinds.** Instances that agree in operating system and in every attribute that some rule looks
 //!   at are of one kind; an expression over attributes is evaluated once a kind, and so are a spread
@@ -17,6 +17,10 @@
 //! - **Probes.** `random` draws instances until one is a candidate; only when that fails for long
 //!   are the candidates gathered from a view. Either way each candidate has the same chance.
 //!
+//! Where a rule depends on what the task takes (`x-dot-product`, `x-gpu-packing`, `x-fgd`), or a chain
+//! has more orders than a key has room for, the instances with room are **gathered** and compared as
+//! the scan does: the cost of such a choice grows with their number, but not with that of the others.
+//!
 //! The best of a request is the best over its kinds of (rule keys in the order of the chain,
 //! instance id), compared as one list.
 
@@ -26,10 +30,11 @@ use rustc_hash::FxHashMap;
 
 use super::constraint::{has_attributes, has_zone, in_pool};
 use super::tree::{Free, Key, Tree};
+use super::{scan, score};
 use crate::model::arena::{Arena, AttributeId, GroupId, Id, InstanceId, ProviderId, RulesId};
 use crate::model::cluster::{Change, Cluster};
 use crate::model::instance::Instance;
-use crate::model::request::{Constraint, Request, Rules, StrategyRule};
+use crate::model::request::{Constraint, Measured, Request, Rules, StrategyRule};
 use crate::model::resources::Resources;
 use crate::query::Expression;
 use crate::rng::Draw;
@@ -37,7 +42,7 @@ use crate::rng::Draw;
 /// How often `random` draws an instance before the candidates are gathered instead.
 const PROBES: usize = 16;
 
-/// Ranks of at most this many rules fit a key; more different ones do not exist.
+/// Ranks of at most this many rules fit a key.
 const RANKS: usize = 3;
 
 /// The bits of a [`Key`] that name the instance.
@@ -91,6 +96,11 @@ enum Rank {
     TasksOf(GroupId),
     FreeCpu,
     FreeMemory,
+    /// What remains of these resources, least or most first.
+    Remaining(Measured),
+    MostRemaining(Measured),
+    Registration,
+    Shuffled,
 }
 
 /// The placeable instances in one order, a tree a kind.
@@ -103,6 +113,8 @@ struct View {
     bounds: Option<Vec<Free>>,
     /// Buffer for keys whose bound was found too high.
     too_high: Vec<Key>,
+    /// What ranks by remaining resources are parts of.
+    largest: Resources,
 }
 
 /// What is known beforehand of all requests with the same rules (and group, where it matters).
@@ -116,6 +128,8 @@ struct Class {
     distinct: bool,
     chain: Vec<Part>,
     random: bool,
+    /// Whether candidates are gathered and compared one by one; `chain` is empty then.
+    gathered: bool,
     view: usize,
 }
 
@@ -152,8 +166,11 @@ impl Index {
         draw: &mut Draw,
     ) -> Option<InstanceId> {
         self.kinds.follow(cluster, &self.attributes);
-        let class = self.class(cluster, request);
-        let class = &self.classes[class];
+        let number = self.class(cluster, request);
+        let class = &self.classes[number];
+        if class.gathered {
+            return self.compare(number, cluster, request, draw);
+        }
         if class.random && class.chain.is_empty() {
             self.pools.follow(cluster, &self.kinds);
             if let Some(found) = probe(&self.pools, &class.kinds, class, cluster, request, draw) {
@@ -181,6 +198,21 @@ impl Index {
         }
         question.ties(&best.0, view, &self.order, &mut self.tied);
         Some(self.tied[draw.below(self.tied.len())])
+    }
+
+    /// Gathers the candidates of a class and compares them.
+    fn compare(
+        &mut self,
+        class: usize,
+        cluster: &Cluster,
+        request: &Request<'_>,
+        draw: &mut Draw,
+    ) -> Option<InstanceId> {
+        let class = &self.classes[class];
+        self.views[class.view].follow(cluster, &self.kinds);
+        let question = Question::new(cluster, request, class, &self.kinds.example);
+        let candidates = question.candidates(&self.views[class.view]);
+        scan::best_of(cluster, request, candidates, draw)
     }
 
     /// The class of a request, made if it is new, with all kinds judged.
@@ -231,7 +263,7 @@ impl Index {
             Vec::new()
         };
         let mut chain = Vec::new();
-        let mut random = false;
+        let (mut random, mut gathered) = (false, false);
         for rule in &rules.strategies {
             let rank = match rule {
                 StrategyRule::Random => {
@@ -248,6 +280,15 @@ impl Index {
                 StrategyRule::SpreadInstance => Rank::TasksOf(request.group),
                 StrategyRule::BinpackCpu => Rank::FreeCpu,
                 StrategyRule::BinpackMemory => Rank::FreeMemory,
+                StrategyRule::FirstFit => Rank::Registration,
+                StrategyRule::BestFit(measured) => Rank::Remaining(*measured),
+                StrategyRule::WorstFit(measured) => Rank::MostRemaining(*measured),
+                StrategyRule::Shuffled => Rank::Shuffled,
+                StrategyRule::RandomGpu => continue,
+                StrategyRule::DotProduct(_) | StrategyRule::GpuPacking | StrategyRule::Fgd => {
+                    gathered = true;
+                    break;
+                }
             };
             let at = ranks
                 .iter()
@@ -258,7 +299,11 @@ impl Index {
                 });
             chain.push(Part::View(at));
         }
-        debug_assert!(ranks.len() <= RANKS);
+        if gathered || ranks.len() > RANKS {
+            (gathered, random) = (true, false);
+            chain.clear();
+            ranks.truncate(usize::from(distinct));
+        }
         let view = self
             .views
             .iter()
@@ -281,6 +326,7 @@ impl Index {
             distinct,
             chain,
             random,
+            gathered,
             view,
         }
     }
@@ -376,12 +422,18 @@ impl<'a> Question<'a> {
     /// orders by what is left, nothing with a task of the group under `distinctInstance`.
     fn range(&self, view: &View, kind: usize) -> (Key, Key) {
         let mut from = [0; RANKS];
-        let [cpu, memory, ..] = self.need(kind);
+        let [cpu, memory, gpus, _] = self.need(kind);
         let first = usize::from(self.class.distinct);
         match view.ranks.get(first) {
             Some(Rank::FreeCpu) => from[first] = cpu,
             Some(Rank::FreeMemory) => from[first] = memory,
-            Some(Rank::TasksOf(_)) | None => {}
+            Some(Rank::Remaining(measured)) => {
+                from[first] = score::at_least([cpu, memory, gpus], &view.largest, *measured);
+            }
+            Some(
+                Rank::TasksOf(_) | Rank::MostRemaining(_) | Rank::Registration | Rank::Shuffled,
+            )
+            | None => {}
         }
         let to = if self.class.distinct {
             Key::MAX >> 32
@@ -485,6 +537,23 @@ impl<'a> Question<'a> {
         found
     }
 
+    /// All candidates, in order of registration.
+    fn candidates(&self, view: &View) -> Vec<InstanceId> {
+        let mut found = Vec::new();
+        for kind in &self.class.kinds {
+            let ((from, to), need) = (self.range(view, *kind), self.need(*kind));
+            view.trees[*kind].visit(from, to, &need, |key| {
+                let id = id_of(key);
+                if has_room(self.cluster, id, self.request) && self.accepts(id) {
+                    found.push(id);
+                }
+                ControlFlow::Continue(())
+            });
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// All candidates with exactly these ranks, in order of kind and view.
     fn ties(
         &self,
@@ -573,10 +642,21 @@ impl View {
             key_of: Vec::new(),
             bounds: bounded.then(Vec::new),
             too_high: Vec::new(),
+            largest: Resources::default(),
         }
     }
 
+    /// Whether its order is by parts of the largest instance, and there is a larger one than before.
+    fn is_outgrown(&self, cluster: &Cluster) -> bool {
+        let by_part = |rank: &Rank| matches!(rank, Rank::Remaining(_) | Rank::MostRemaining(_));
+        self.largest != cluster.largest() && self.ranks.iter().any(by_part)
+    }
+
     fn follow(&mut self, cluster: &Cluster, kinds: &Kinds) {
+        if self.is_outgrown(cluster) {
+            *self = View::new(std::mem::take(&mut self.ranks));
+            self.largest = cluster.largest();
+        }
         self.trees.resize_with(kinds.example.len(), Tree::new);
         self.key_of.resize(cluster.instances().len(), None);
         let mut bounds = self.bounds.as_mut();
@@ -602,7 +682,7 @@ impl View {
             let tree = &mut trees[kinds.of[id]];
             let new = instance
                 .is_placeable()
-                .then(|| key_for(ranks, id, instance));
+                .then(|| key_for(ranks, id, instance, cluster));
             match (key_of[id.index()], new) {
                 (Some(old), Some(new)) => tree.replace(old, new, free),
                 (Some(old), None) => tree.remove(old),
@@ -649,13 +729,18 @@ fn follow(cluster: &Cluster, seen: &mut u64, mut tell: impl FnMut(Change, &Insta
     *seen = cluster.version();
 }
 
-fn key_for(ranks: &[Rank], id: InstanceId, instance: &Instance) -> Key {
+fn key_for(ranks: &[Rank], id: InstanceId, instance: &Instance, cluster: &Cluster) -> Key {
+    let remaining = |measured| score::remaining(instance, &cluster.largest(), measured);
     let mut values = [0; RANKS];
     for (value, rank) in values.iter_mut().zip(ranks) {
         *value = match rank {
             Rank::TasksOf(group) => instance.tasks_of(*group),
             Rank::FreeCpu => instance.free.cpu,
             Rank::FreeMemory => instance.free.memory,
+            Rank::Remaining(measured) => remaining(*measured),
+            Rank::MostRemaining(measured) => u32::MAX - remaining(*measured),
+            Rank::Registration => id.0,
+            Rank::Shuffled => cluster.shuffled(id),
         };
     }
     key(values, id)

@@ -4,6 +4,7 @@
 //! a choice grows with the number of instances.
 
 use super::constraint::{Refusal, first_failure, in_pool};
+use super::{fragmentation, score};
 use crate::model::arena::InstanceId;
 use crate::model::cluster::Cluster;
 use crate::model::instance::InstanceStatus;
@@ -64,11 +65,13 @@ pub fn narrow(
         if *rule == StrategyRule::Random {
             return (candidates, true);
         }
-        let best = candidates
+        let ranks = candidates
             .iter()
-            .map(|id| rank(rule, cluster, *id, request))
-            .min();
-        candidates.retain(|id| Some(rank(rule, cluster, *id, request)) == best);
+            .map(|id| rank(rule, cluster, *id, request));
+        let ranks: Vec<u32> = ranks.collect();
+        let best = ranks.iter().min();
+        let mut of_each = ranks.iter();
+        candidates.retain(|_| of_each.next() == best);
     }
     (candidates, false)
 }
@@ -77,7 +80,17 @@ pub fn narrow(
 ///
 /// The last tie goes to the instance that registered first [U-03].
 pub fn choose(cluster: &Cluster, request: &Request<'_>, draw: &mut Draw) -> Option<InstanceId> {
-    let (tied, random) = narrow(cluster, request, candidates(cluster, request));
+    best_of(cluster, request, candidates(cluster, request), draw)
+}
+
+/// The one of these candidates that the request goes to; they stand in order of registration.
+pub(super) fn best_of(
+    cluster: &Cluster,
+    request: &Request<'_>,
+    candidates: Vec<InstanceId>,
+    draw: &mut Draw,
+) -> Option<InstanceId> {
+    let (tied, random) = narrow(cluster, request, candidates);
     if random && !tied.is_empty() {
         return Some(tied[draw.below(tied.len())]);
     }
@@ -90,13 +103,14 @@ pub fn choose(cluster: &Cluster, request: &Request<'_>, draw: &mut Draw) -> Opti
 /// - `spread` over an attribute: tasks of the group over all instances with the same value [U-05];
 ///   an instance that lacks the attribute comes after all that have it [U-06];
 /// - `binpack`: what remains of the resource before the task is placed, in CPU units or MiB. Since
-///   the demand is the same for every candidate, ranking after it gives the same order.
+///   the demand is the same for every candidate, ranking after it gives the same order;
+/// - extensions as [`score`] and [`fragmentation`] define them.
 ///
 /// Source: ECS developer guide, "Task placement strategies".
 pub fn rank(rule: &StrategyRule, cluster: &Cluster, id: InstanceId, request: &Request<'_>) -> u32 {
     let instance = &cluster.instances()[id];
     match rule {
-        StrategyRule::Random => 0,
+        StrategyRule::Random | StrategyRule::RandomGpu => 0,
         StrategyRule::SpreadInstance => instance.tasks_of(request.group),
         StrategyRule::SpreadAttribute(name) => {
             let attribute = cluster
@@ -109,5 +123,16 @@ pub fn rank(rule: &StrategyRule, cluster: &Cluster, id: InstanceId, request: &Re
         }
         StrategyRule::BinpackCpu => instance.free.cpu,
         StrategyRule::BinpackMemory => instance.free.memory,
+        StrategyRule::FirstFit => id.0,
+        StrategyRule::BestFit(measured) => {
+            score::remaining(instance, &cluster.largest(), *measured)
+        }
+        StrategyRule::WorstFit(measured) => {
+            u32::MAX - score::remaining(instance, &cluster.largest(), *measured)
+        }
+        StrategyRule::DotProduct(measured) => score::dot_product(cluster, id, request, *measured),
+        StrategyRule::GpuPacking => score::gpu_packing(instance, request),
+        StrategyRule::Fgd => 100 - fragmentation::fit(cluster, id, request).score,
+        StrategyRule::Shuffled => cluster.shuffled(id),
     }
 }

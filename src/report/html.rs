@@ -13,13 +13,15 @@
 //! assert!(page.html().starts_with("<!DOCTYPE html>"));
 //! ```
 
-mod charts;
+mod intervals;
+mod measure;
+mod scatter;
 
 use std::fmt::Write;
 
-pub use charts::{
-    Interval, IntervalPlot, Measure, Point, PointKind, Scatter, interval_plot, scatter,
-};
+pub use intervals::{Interval, IntervalPlot, interval_plot};
+pub use measure::Measure;
+pub use scatter::{Point, PointKind, Scatter, scatter};
 
 use super::table::{Block, Table};
 use super::tables::Input;

@@ -36,7 +36,7 @@ impl<A: Serialize> RunPage<'_, A> {
         let mut facts = vec![
             ("scenario", summary.scenario.to_owned()),
             ("seed", summary.seed.to_string()),
-            ("stowplan", summary.stowplan.to_owned()),
+            ("version of stowplan", summary.stowplan.to_owned()),
             ("simulated", span(summary.results.end)),
         ];
         facts.extend(summary.start_date.clone().map(|date| ("from", date)));
@@ -45,6 +45,9 @@ impl<A: Serialize> RunPage<'_, A> {
         let results = page.section("Results");
         for block in table::blocks(summary.results) {
             results.block(&block);
+        }
+        for line in summary.long_run.iter().flat_map(|it| table::long_run(it)) {
+            results.text(&line);
         }
         figures(page.section("Pictures"), self.figures);
         assumptions(

@@ -2,7 +2,9 @@
 
 use comfy_table::{CellAlignment, presets};
 
+use crate::bounds::{Bound, Bounds};
 use crate::engine::task::StopCode;
+use crate::experiment::long_run::{LongRun, Method};
 use crate::metrics::cost::Cost;
 use crate::metrics::jobs::{JobResults, JobStatistics};
 use crate::metrics::results::{ClusterResults, MeanPeak, PoolResults, ProviderResults, Results};
@@ -96,6 +98,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
         blocks.push(pools("zone", &cluster.zones));
     }
     blocks.push(providers(&results.capacity_providers));
+    blocks.extend(results.bounds.iter().map(|it| Some(bounds(it))));
     blocks.push(Some(Block::of_lines(vec![footer(results)])));
     blocks.into_iter().flatten().collect()
 }
@@ -415,6 +418,75 @@ fn pools(what: &str, pools: &[PoolResults]) -> Option<Block> {
         table.row([name.to_owned()].into_iter().chain(numbers).chain(shares));
     }
     Some(Block::of_table(table))
+}
+
+/// How sure one run is of its waits.
+pub fn long_run(run: &LongRun) -> Vec<String> {
+    let mean = &run.mean;
+    let half_width = mean.estimate.half_width.unwrap_or_default();
+    let mut lines = vec![format!(
+        "wait, mean: {} ± {} ({} % interval by {} batches of {}; their correlation is {:.2})",
+        span(mean.estimate.mean),
+        span(half_width),
+        mean.estimate.confidence.share() * 100.0,
+        mean.estimate.count,
+        mean.batch_size,
+        mean.lag_one
+    )];
+    if !mean.passed {
+        lines.push(
+            "the batches depend on each other: the run is too short, and its intervals too narrow"
+                .to_owned(),
+        );
+    }
+    lines.extend(run.p95.as_ref().map(|p95| {
+        let by = match p95.by {
+            Method::OrderStatistics => "order statistics",
+            Method::Batches => "percentiles of the batches",
+        };
+        let (low, high) = (span(p95.interval.low), span(p95.interval.high));
+        format!("wait, p95: {}, {low} to {high} by {by}", span(p95.value))
+    }));
+    lines
+}
+
+/// What was reached, and what nothing could have come below.
+fn bounds(bounds: &Bounds) -> Block {
+    let mut table = Table::new(["lower bounds", "reached", "bound", "gap", "by"]);
+    let mut add = |what: &str, cluster: Option<&str>, bound: &Bound, show: fn(f64) -> String| {
+        let name = match cluster {
+            Some(cluster) if bounds.clusters.len() > 1 => format!("{what}, {cluster}"),
+            _ => what.to_owned(),
+        };
+        let gap = bound.gap.map_or_else(String::new, percent);
+        let (reached, least) = (show(bound.reached), show(bound.bound));
+        table.row([name, reached, least, gap, bound.by.to_owned()]);
+    };
+    for cluster in &bounds.clusters {
+        let rows = [
+            ("makespan", &cluster.makespan, span as fn(f64) -> String),
+            ("instances at peak", &cluster.instances_at_peak, |count| {
+                format!("{count:.0}")
+            }),
+            (
+                "instances on average",
+                &cluster.instances_on_average,
+                |mean| format!("{mean:.1}"),
+            ),
+            ("cost of instances", &cluster.cost, |usd| {
+                format!("{usd:.2} USD")
+            }),
+        ];
+        for (what, bound, show) in rows {
+            if let Some(bound) = bound {
+                add(what, Some(&cluster.cluster), bound, show);
+            }
+        }
+    }
+    if let Some(bound) = &bounds.critical_path {
+        add("makespan of jobs", None, bound, span);
+    }
+    Block::of_table(table)
 }
 
 fn footer(results: &Results) -> String {

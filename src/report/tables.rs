@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::jobs::JobSeries;
 use super::{Clock, write_secs};
 use crate::engine::{Outcome, World};
+use crate::experiment::long_run::LongRun;
 use crate::metrics::cost::instance_cost;
 use crate::metrics::fleet::registered_for;
 use crate::metrics::level::{Bins, Gauge, ratio};
@@ -341,6 +342,9 @@ pub struct SummaryFile<'a, A> {
     pub assumptions: &'a A,
     /// What came out.
     pub results: &'a Results,
+    /// How sure the run is of its waits; absent where its work ends by itself, and over few waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub long_run: Option<&'a LongRun>,
 }
 
 /// An input file.

@@ -13,9 +13,9 @@ use super::document::{self, Change, Document, Format};
 use super::problem::{Problem, Problems, quoted};
 use super::variation::{Choice, Variation};
 use super::{Source, is_directory_name, resolve};
-use crate::experiment::steady::From;
 use crate::report::tables::Input;
 use crate::statistics::Confidence;
+use crate::units::{self, WarmUp};
 
 /// Replications unless told otherwise.
 pub const USUAL_REPLICATIONS: u32 = 10;
@@ -49,9 +49,9 @@ struct File {
     #[serde(default)]
     #[schemars(extend("uniqueItems" = true))]
     metrics: Vec<String>,
-    /// From when on statistics count: `auto`, `none` or a time such as `10m`.
-    #[schemars(extend("format" = "warm-up"))]
-    warm_up: Option<String>,
+    /// From when on statistics count: a time such as `10m`, or `auto` for the steady state; what the
+    /// scenario says if left out.
+    warm_up: Option<WarmUp>,
     /// Confidence of the intervals, a share such as 0.95, which it is if left out.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     confidence: Option<f64>,
@@ -76,20 +76,17 @@ impl JsonSchema for Vary {
     }
 }
 
-/// The formats of an experiment that those of a scenario lack.
-const FORMATS: [Format; 2] = [
-    ("directory-name", |value| match value.as_str() {
+/// The formats of an experiment.
+fn formats() -> Vec<Format> {
+    let name: Format = ("directory-name", |value| match value.as_str() {
         Some(name) if !is_directory_name(name) => Err(format!(
             "{} cannot name the directory of the results",
             quoted(name)
         )),
         _ => Ok(()),
-    }),
-    ("warm-up", |value| match value.as_str() {
-        Some(text) => text.parse::<From>().map(|_| ()),
-        None => Ok(()),
-    }),
-];
+    });
+    units::FORMATS.iter().copied().chain([name]).collect()
+}
 
 /// An experiment that has been read; its scenario has not been loaded yet.
 #[derive(Clone, Debug)]
@@ -111,7 +108,7 @@ pub struct Experiment {
     /// Names of the metrics; none: the usual ones.
     pub metrics: Vec<String>,
     /// From when on statistics count; absent: as the scenario says, or found where there is need.
-    pub warm_up: Option<From>,
+    pub warm_up: Option<WarmUp>,
     /// Of the intervals.
     pub confidence: Confidence,
 }
@@ -127,7 +124,7 @@ pub fn read(path: &Path) -> Result<Experiment, Problems> {
     if !own.iter().any(|key| document.has(key)) {
         return Ok(of_scenario(Source::read(path)?));
     }
-    let file: File = document.decode(&FORMATS)?;
+    let file: File = document.decode(&formats())?;
     let mut found = Vec::new();
     let variations = variations(&document, &file, &mut found);
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -146,7 +143,7 @@ pub fn read(path: &Path) -> Result<Experiment, Problems> {
                 replications: file.replications.unwrap_or(USUAL_REPLICATIONS),
                 seed: file.seed,
                 metrics: file.metrics,
-                warm_up: file.warm_up.and_then(|text| text.parse().ok()),
+                warm_up: file.warm_up,
                 confidence: file
                     .confidence
                     .and_then(Confidence::new)

@@ -19,7 +19,7 @@ pub use action::{
 pub use assumptions::{
     Assumptions, BatchAssumptions, Capabilities, Ec2LaunchType, StartTaskMemberOf, Ties,
 };
-pub use batch::{Batch, ComputeEnvironment, InsufficientCapacity};
+pub use batch::{Batch, ComputeEnvironment, InsufficientCapacity, JobQueue, QueueDiscipline};
 pub use capacity::{
     AutoScalingGroup, CapacityProvider, Fargate, Faults, InstanceFailures, Interruptions,
     LaunchRate, WarmPool, is_fargate,
@@ -28,7 +28,7 @@ pub use capacity::{
 use crate::api::batch::SubmitJob;
 use crate::api::{CapacityProviderStrategyItem, CreateService, RunTask, StartTask, TaskDefinition};
 use crate::model::instance::InstanceStatus;
-use crate::units::{Duration, Mebibytes, MemorySize, Timestamp};
+use crate::units::{Duration, Mebibytes, MemorySize, Timestamp, WarmUp};
 use crate::workload::arrival::Arrivals;
 use crate::workload::distribution::{Distribution, Exits};
 
@@ -49,8 +49,8 @@ pub struct Scenario {
     pub start_date: Option<Timestamp>,
     /// The run stops here; without it, when all work has ended.
     pub horizon: Option<Duration>,
-    /// Statistics begin here; 0s if left out.
-    pub warm_up: Option<Duration>,
+    /// Statistics begin here, or, with `auto`, once the steady state has been reached; 0s if left out.
+    pub warm_up: Option<WarmUp>,
     /// A CSV file that extends or overrides the built-in catalogue of instance types; the path
     /// counts from the scenario's own folder.
     pub instance_types: Option<String>,

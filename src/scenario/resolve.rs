@@ -9,7 +9,9 @@ mod actions;
 mod batch;
 mod clusters;
 mod containers;
+mod disciplines;
 mod job_actions;
+mod job_rows;
 mod providers;
 mod rates;
 mod requests;
@@ -36,6 +38,7 @@ use crate::report::aws::{JobFacts, TaskFacts};
 use crate::report::rows::Names;
 use crate::report::tables::Input;
 use crate::time::{SimDuration, SimTime};
+use crate::units::WarmUp;
 use crate::workload::Call;
 
 /// Largest trace or value file that is read.
@@ -87,6 +90,7 @@ pub fn resolve(
         name: scenario.name.clone(),
         description: scenario.description.clone(),
         text: String::new(),
+        warm_up: scenario.warm_up,
         inputs: resolver.inputs,
         assumptions: scenario.assumptions,
         names: Names {
@@ -107,7 +111,10 @@ pub fn resolve(
         plan: Plan {
             seed: scenario.seed,
             horizon: start(scenario.horizon),
-            warm_up: start(scenario.warm_up).unwrap_or_default(),
+            warm_up: match scenario.warm_up {
+                Some(WarmUp::After(span)) => SimTime::ZERO + span.span(),
+                Some(WarmUp::Auto) | None => SimTime::ZERO,
+            },
             shaken: false,
             world: resolver.world,
             workloads,
@@ -195,14 +202,16 @@ impl<'a> Resolver<'a> {
         if self.scenario.assumptions.service_retry.span() == SimDuration::ZERO {
             self.problem("assumptions.serviceRetry", "0s is not above 0s");
         }
-        let (Some(warm_up), Some(horizon)) = (self.scenario.warm_up, self.scenario.horizon) else {
-            return;
-        };
-        if warm_up >= horizon {
-            self.problem(
-                "warmUp",
-                format!("{warm_up} is not before the horizon of {horizon}"),
-            );
+        match (self.scenario.warm_up, self.scenario.horizon) {
+            (Some(WarmUp::After(warm_up)), Some(horizon)) if warm_up >= horizon => {
+                let message = format!("{warm_up} is not before the horizon of {horizon}");
+                self.problem("warmUp", message);
+            }
+            (Some(WarmUp::Auto), None) => {
+                let problem = self.problem("warmUp", "a run without a horizon has no steady state");
+                problem.help = Some("give a horizon, or leave out warmUp".to_owned());
+            }
+            _ => {}
         }
     }
 

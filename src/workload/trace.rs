@@ -24,6 +24,8 @@
 //! | `vcpus`, `memory`, `gpus` | what it asks for, in whole vCPUs, MiB and GPUs |
 //! | `shareIdentifier` | its share |
 //! | `dependsOn` | names of jobs of earlier rows, separated by spaces |
+//! | `nodes` | instances that the job takes at once, 1 to 10,000: above 1 it is a multi-node parallel job, each node of which asks for `vcpus`, `memory` and `gpus` and runs as long as the main one |
+//! | `timeout` | after so long an attempt is terminated; what queue disciplines take for its requested time |
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -98,6 +100,10 @@ pub struct RowJob {
     pub share: Option<String>,
     /// Numbers, from 1, of the rows that it waits for.
     pub depends_on: Vec<u64>,
+    /// Instances that it takes at once.
+    pub nodes: Option<u32>,
+    /// How long an attempt may run; above nothing.
+    pub timeout: Option<SimDuration>,
 }
 
 /// What is wrong with a trace.
@@ -127,7 +133,7 @@ pub const COLUMNS: [&str; 11] = [
 ];
 
 /// Columns that a trace of jobs may have.
-pub const JOB_COLUMNS: [&str; 9] = [
+pub const JOB_COLUMNS: [&str; 11] = [
     "time",
     "duration",
     "exitCode",
@@ -137,7 +143,13 @@ pub const JOB_COLUMNS: [&str; 9] = [
     "gpus",
     "shareIdentifier",
     "dependsOn",
+    "nodes",
+    "timeout",
 ];
+
+/// Most nodes of a job: ten times what an account of AWS may have unless it asks for more.
+/// Source: AWS Batch user guide, multi-node parallel node groups.
+pub const MOST_NODES: u32 = 10_000;
 
 /// Most jobs that one may depend on. Source: AWS Batch API reference, SubmitJob, `dependsOn`.
 const MAX_DEPENDENCIES: usize = 20;
@@ -174,6 +186,8 @@ struct JobRecord<'a> {
     gpus: Option<u32>,
     share_identifier: Option<&'a str>,
     depends_on: Option<&'a str>,
+    nodes: Option<u32>,
+    timeout: Option<&'a str>,
 }
 
 /// Reads a trace, in order of time.
@@ -351,6 +365,14 @@ fn job_row(
     if raw.vcpus == Some(0) {
         return Err("vcpus: 0 is not above 0".to_owned());
     }
+    if let Some(nodes) = raw.nodes.filter(|nodes| !(1..=MOST_NODES).contains(nodes)) {
+        return Err(format!("nodes: {nodes} is not from 1 to {MOST_NODES}"));
+    }
+    let timeout = raw.timeout.filter(|text| !text.is_empty());
+    let timeout = timeout.map(|text| span("timeout", text)).transpose()?;
+    if timeout == Some(SimDuration::ZERO) {
+        return Err("timeout: 0 is not above 0".to_owned());
+    }
     let row = JobRow {
         line,
         at: SimTime::ZERO + span("time", raw.time)?,
@@ -367,6 +389,8 @@ fn job_row(
             gpus: raw.gpus,
             share: text(raw.share_identifier),
             depends_on: Vec::new(),
+            nodes: raw.nodes,
+            timeout,
         },
     };
     Ok((row, on))
@@ -409,7 +433,8 @@ fn field_fault(
     format!("{column}: {value:?} is not a whole number from {range}")
 }
 
-fn told(error: &csv::Error) -> String {
+/// What is wrong with a file of CSV, without the place.
+pub(crate) fn told(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths {
             expected_len, len, ..

@@ -14,10 +14,11 @@
 mod arrays;
 mod case;
 mod dependencies;
+mod disciplines;
 mod environments;
 mod graphs;
 mod jobs;
-mod laws;
+pub mod laws;
 mod nodes;
 mod queues;
 mod retries;

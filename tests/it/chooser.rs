@@ -6,11 +6,12 @@ use proptest::prelude::*;
 use stowplan::model::arena::{GroupId, InstanceId, RulesId};
 use stowplan::model::cluster::Cluster;
 use stowplan::model::instance::{Description, InstanceStatus};
+use stowplan::model::mix::{ExpectedTask, Mix};
 use stowplan::model::request::{
-    Constraint, Pool, Request, RequiredAttribute, Rules, StrategyRule, Subnets,
+    Constraint, Measured, Pool, Request, RequiredAttribute, Rules, StrategyRule, Subnets,
 };
 use stowplan::model::resources::{Demand, HostPort, Protocol, Resources};
-use stowplan::placement::{index::Index, scan};
+use stowplan::placement::{device, index::Index, scan};
 use stowplan::query;
 use stowplan::rng::{Draw, Purpose, Streams};
 
@@ -78,8 +79,7 @@ fn instance() -> impl Strategy<Value = (Description, InstanceStatus, bool)> {
                         gpus,
                         enis,
                     },
-                    reserved_ports: Vec::new(),
-                    price: None,
+                    gpu_memory: Some(1000),
                     ..Description::default()
                 };
                 (description, status, connected)
@@ -88,7 +88,23 @@ fn instance() -> impl Strategy<Value = (Description, InstanceStatus, bool)> {
 }
 
 fn strategies() -> impl Strategy<Value = Vec<StrategyRule>> {
-    let rule = prop::sample::select(vec![
+    let no_cpu = Measured {
+        cpu: false,
+        ..Measured::ALL
+    };
+    let extension = prop::sample::select(vec![
+        StrategyRule::FirstFit,
+        StrategyRule::BestFit(Measured::ALL),
+        StrategyRule::BestFit(no_cpu),
+        StrategyRule::WorstFit(Measured::ALL),
+        StrategyRule::WorstFit(no_cpu),
+        StrategyRule::DotProduct(Measured::ALL),
+        StrategyRule::GpuPacking,
+        StrategyRule::Fgd,
+        StrategyRule::RandomGpu,
+        StrategyRule::Shuffled,
+    ]);
+    let usual = prop::sample::select(vec![
         StrategyRule::SpreadInstance,
         StrategyRule::SpreadAttribute("ecs.availability-zone".to_owned()),
         StrategyRule::SpreadAttribute("rack".to_owned()),
@@ -96,7 +112,7 @@ fn strategies() -> impl Strategy<Value = Vec<StrategyRule>> {
         StrategyRule::BinpackMemory,
         StrategyRule::Random,
     ]);
-    prop::collection::vec(rule, 0..=5)
+    prop::collection::vec(prop_oneof![usual, extension], 0..=5)
 }
 
 fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
@@ -154,10 +170,16 @@ fn rules() -> impl Strategy<Value = Rules> {
 fn demand() -> impl Strategy<Value = Demand> {
     let port = prop::option::weighted(0.1, 80..82u16);
     let windows = prop::option::weighted(0.2, (0..=6u32, 0..=6u32));
-    let gpus = prop_oneof![8 => Just((0, false)), 1 => Just((1, false)), 1 => Just((1, true))];
+    let gpus = prop_oneof![
+        6 => Just((0, false, 0)),
+        1 => Just((1, false, 0)),
+        1 => Just((1, true, 0)),
+        1 => Just((0, false, 300)),
+        1 => Just((0, false, 650)),
+    ];
     let eni = prop::bool::weighted(0.2);
     (0..=6u32, 0..=6u32, gpus, eni, windows, port).prop_map(
-        |(cpu, memory, (gpus, all_gpus), eni, windows, port)| Demand {
+        |(cpu, memory, (gpus, all_gpus, share), eni, windows, port)| Demand {
             resources: Resources {
                 cpu: cpu * 128,
                 memory: memory * 256,
@@ -165,7 +187,7 @@ fn demand() -> impl Strategy<Value = Demand> {
                 enis: u32::from(eni),
             },
             all_gpus,
-            shared_gpu_memory: 0,
+            shared_gpu_memory: share,
             windows: windows.map(|(cpu, memory)| (cpu * 128, memory * 256)),
             ports: port
                 .map(|port| HostPort {
@@ -209,6 +231,12 @@ fn compare(world: &World) {
     for (description, status, connected) in &world.instances {
         cluster.register(description.clone(), *status, *connected);
     }
+    cluster.shuffle(Streams::new(world.seed), 0);
+    cluster.expect(Mix::new(world.demands.iter().map(|demand| ExpectedTask {
+        demand: demand.clone(),
+        constraints: Vec::new(),
+        count: 1,
+    })));
     let groups: Vec<GroupId> = ["g0", "g1", "g2"]
         .iter()
         .map(|name| cluster.group(name))
@@ -249,13 +277,28 @@ fn compare(world: &World) {
             assert_eq!(found, tied.first().copied(), "step {step}: {request:?}");
         }
         if let Some(id) = found {
-            let gpus = cluster.place(id, demand, group);
+            let device = device::choose(&cluster, id, &request, &mut draw);
+            let gpus = cluster.place_on_gpu(id, demand, group, device);
             running.push((id, which, group, gpus));
         }
         // A release now and then, more of them the more tasks run; and an instance that drains or returns.
         if !running.is_empty() && (found.is_none() || steps.below(100) < running.len()) {
             let (id, which, group, gpus) = running.swap_remove(steps.below(running.len()));
             cluster.release(id, &world.demands[which], group, gpus);
+        }
+        // A newcomer that may be larger than all others.
+        if steps.below(100) == 0 {
+            let description = Description {
+                capacity: Resources {
+                    cpu: 1024 + 16 * step as u32,
+                    memory: 2048,
+                    gpus: 2,
+                    enis: 1,
+                },
+                gpu_memory: Some(1000),
+                ..Description::default()
+            };
+            cluster.register(description, InstanceStatus::Active, true);
         }
         if !world.instances.is_empty() && steps.below(40) == 0 {
             let id = InstanceId(steps.below(world.instances.len()) as u32);

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
-use tempfile::TempDir;
+
+use crate::binary::{command, done, stowplan, succeed, temporary};
 
 /// The files of a run of one cluster, in alphabetical order, without events.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "failures.csv",
     "instances.csv",
     "instances.png",
     "instances.svg",
     "report.html",
+    "scenario.yaml",
     "summary.json",
     "tasks.csv",
     "utilization.csv",
@@ -35,48 +37,6 @@ const JOB_FILES: [&str; 8] = [
     "jobs.png",
     "jobs.svg",
 ];
-
-/// A command that was run.
-struct Done {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stowplan"));
-    command.args(arguments).current_dir(folder);
-    command.env_remove("NO_COLOR").stdin(Stdio::null());
-    command
-}
-
-fn done(mut command: Command) -> Done {
-    let output = command.output().expect("the binary starts");
-    Done {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).expect("stdout is text"),
-        err: String::from_utf8(output.stderr).expect("stderr is text"),
-    }
-}
-
-fn stowplan(folder: &Path, arguments: &[&str]) -> Done {
-    done(command(folder, arguments))
-}
-
-/// Runs what must succeed and say nothing on stderr; gives stdout.
-fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let done = stowplan(folder, arguments);
-    assert_eq!(
-        (done.code, done.err.as_str()),
-        (Some(0), ""),
-        "{arguments:?}"
-    );
-    done.out
-}
-
-fn temporary() -> TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
 
 fn scenario(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -673,7 +633,7 @@ fn without_a_scenario_the_quickstart_runs() {
     here = files(&folder.path().join("results/quickstart"));
     let picture = |name: &Path| {
         name.extension()
-            .is_some_and(|end| end == "svg" || end == "png")
+            .is_some_and(|end| end == "svg" || end == "png" || end == "html")
     };
     let mut tables = there;
     tables.retain(|name, _| !picture(name));

@@ -5,7 +5,7 @@
 
 mod books;
 mod ledger;
-mod scenario;
+pub mod scenario;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -67,6 +67,7 @@ fn check(seed: u64) -> u64 {
     let results = metrics.results(&outcome);
     assert!(results.checks.littles_law, "Little's law");
     assert!(results.checks.utilization_law, "the utilization law");
+    crate::bounds::check(&results);
     let tasks = &results.tasks;
     assert_eq!(
         tasks.requested,

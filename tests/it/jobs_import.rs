@@ -1,17 +1,19 @@
 //! Jobs of real sources, imported and run: `stowplan import wfcommons`, `swf`, `nfcore`, `jobs`.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flate2::read::GzDecoder;
+use stowplan::batch::Discipline;
 use stowplan::import::jobs::{Converted, Target};
 use stowplan::import::openb::List;
 use stowplan::import::openb::ledger::Amount;
 use stowplan::import::wfcommons::{self, Machines, ManyParents};
 use stowplan::import::{described, nfcore, swf};
 use stowplan::metrics::Metrics;
+use stowplan::metrics::jobs::JobCounts;
 use stowplan::metrics::results::Results;
 use stowplan::{engine, scenario};
 
@@ -146,6 +148,66 @@ fn batch_a_whole_log_of_a_machine_reconciles_and_runs() {
     assert_eq!(cpu.peak, 128 * 1024);
     let used = cpu.utilization * 128.0 * results.end;
     assert!((used - 474_238_015.0).abs() < 1.0, "{used}");
+}
+
+/// The log of RICC, 1,024 nodes of 8 processors, up to so many lines.
+fn ricc(folder: &Path, lines: usize, discipline: Discipline) -> Converted {
+    let log = fs::File::open(folder.join("RICC-2010-2.swf.gz")).expect("the log");
+    let text = BufReader::new(GzDecoder::new(log)).lines().take(lines);
+    let text: Vec<String> = text.collect::<Result<_, _>>().expect("the log is text");
+    let text = text.join("\n");
+    let list = List {
+        file: "ricc.swf".to_owned(),
+        text: text.as_bytes(),
+    };
+    let options = swf::Options {
+        cores_per_node: Some(8),
+        memory_per_core: None,
+        discipline,
+    };
+    swf::convert(list, options, TARGET).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// No job of the whole log is too wide. Processors are those requested, else those used, as counted in
+/// the log line by line; and those that nodes have when a job is spread evenly over as few as can be.
+#[test]
+fn batch_wide_jobs_of_a_whole_log_have_several_nodes() {
+    let Some(folder) = data("swf-ricc-2010") else {
+        return;
+    };
+    let converted = ricc(&folder, usize::MAX, Discipline::Aws);
+    assert_eq!(amounts(&converted, "jobs"), both(447_794));
+    let processors = (Amount::whole(7_366_559), Some(Amount::whole(7_368_988)));
+    assert_eq!(amounts(&converted, "processors"), processors);
+    assert!(
+        converted
+            .scenario
+            .contains("{count: 1024, registeredResources: {CPU: 8192,")
+    );
+}
+
+/// Under x-easy the first jobs of the log wait for less than first come, first served, for the same
+/// work.
+#[test]
+fn batch_wide_jobs_run_under_backfilling() {
+    let Some(folder) = data("swf-ricc-2010") else {
+        return;
+    };
+    let mut converted = ricc(&folder, 1500, Discipline::Easy);
+    // A quarter of the machine, so that jobs wait; the widest want all of that.
+    converted.scenario = converted.scenario.replace("count: 1024", "count: 256");
+    let run = |converted: &Converted| run(converted).jobs.expect("there are jobs").statistics;
+    let easy = run(&converted);
+    converted.scenario = converted.scenario.replace("x-easy", "x-fcfs");
+    let fcfs = run(&converted);
+    let ended = |states: JobCounts| states.succeeded + states.failed;
+    assert_eq!((ended(easy.states), ended(fcfs.states)), (1480, 1480));
+    assert!(
+        easy.wait.mean < fcfs.wait.mean,
+        "{:?} {:?}",
+        easy.wait,
+        fcfs.wait
+    );
 }
 
 /// Totals are those of the README of the data, run by run.

@@ -358,7 +358,7 @@ error: bad.yaml:5:3: vary[\"clusters[0].containerInstances[0].count\"]: expected
   help: start each item with \"- \", or use [ ]
 error: bad.yaml:6:13: vary.seed[1]: the same item already stands at [0]
   help: remove one of the two
-error: bad.yaml:7:1: warmUp: \"soon\" is not a duration; write 90s, 10m, 2h; or write auto or none
+error: bad.yaml:7:1: warmUp: \"soon\" is not a duration; write 90s, 10m, 2h
 error: bad.yaml:8:1: confidence: 95 is not below 1
   help: write less than 1
 error: bad.yaml:9:1: replications: 0 is below the minimum of 1

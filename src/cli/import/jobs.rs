@@ -13,10 +13,10 @@ use crate::scenario::problem::Problems;
 
 /// Where the files go
 #[derive(Args)]
-struct Out {
+pub(super) struct Out {
     /// The scenario becomes NAME.yaml and its trace NAME.csv
     #[arg(long, value_name = "NAME")]
-    out: PathBuf,
+    pub out: PathBuf,
     /// Gzip the trace
     #[arg(long)]
     gzip: bool,
@@ -24,7 +24,7 @@ struct Out {
 
 impl Out {
     /// Converts, tries what comes of it, writes it and tells.
-    fn write(
+    pub fn write(
         &self,
         convert: impl FnOnce(Target<'_>) -> Result<Converted, Problems>,
     ) -> Result<(), Failure> {
@@ -100,14 +100,41 @@ pub struct Swf {
     /// The log, such as those of the Parallel Workloads Archive; may be gzipped
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
-    /// Processors of a node; wider jobs are left out [default: one node has all processors]
+    /// Processors of a node; wider jobs have several for themselves [default: one node has all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     cores_per_node: Option<u32>,
     /// Memory of a node for each of its processors [default: so much that no job waits for memory]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     memory_per_core: Option<u32>,
+    /// In which order jobs start [default: that of AWS Batch]
+    #[arg(long, value_enum)]
+    discipline: Option<Discipline>,
     #[command(flatten)]
     out: Out,
+}
+
+/// An order of jobs that AWS Batch does not know
+#[derive(Clone, Copy, ValueEnum)]
+enum Discipline {
+    /// First come, first served
+    #[value(name = "x-fcfs")]
+    Fcfs,
+    /// Shortest requested time first; jobs are stopped when it is over
+    #[value(name = "x-sjf")]
+    Sjf,
+    /// EASY backfilling; jobs are stopped when their requested time is over
+    #[value(name = "x-easy")]
+    Easy,
+}
+
+impl From<Discipline> for crate::batch::Discipline {
+    fn from(chosen: Discipline) -> Self {
+        match chosen {
+            Discipline::Fcfs => crate::batch::Discipline::Fcfs,
+            Discipline::Sjf => crate::batch::Discipline::Sjf,
+            Discipline::Easy => crate::batch::Discipline::Easy,
+        }
+    }
 }
 
 impl Swf {
@@ -117,6 +144,7 @@ impl Swf {
         let options = swf::Options {
             cores_per_node: self.cores_per_node,
             memory_per_core: self.memory_per_core,
+            discipline: self.discipline.map(Into::into).unwrap_or_default(),
         };
         self.out.write(|target| swf::convert(log, options, target))
     }

@@ -12,7 +12,7 @@ use crate::units::Duration;
 
 /// A node of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub name: String,
     pub cpu_milli: u32,
     pub memory_mib: u32,
@@ -23,7 +23,7 @@ pub(super) struct Node {
 
 /// A pod of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pod {
+pub(crate) struct Pod {
     pub name: String,
     pub cpu_milli: u32,
     pub memory_mib: u32,
@@ -46,7 +46,7 @@ impl Pod {
 }
 
 /// Any of the GPU models, as an expression of the cluster query language.
-pub(super) fn constraint(models: &[String]) -> String {
+pub(crate) fn constraint(models: &[String]) -> String {
     format!("attribute:gpu-model in [{}]", models.join(", "))
 }
 
@@ -60,7 +60,7 @@ const MOST_MEMORY_MIB: u32 = 2_147_483_647;
 const LONGEST_NAME: usize = 128;
 
 /// The nodes of a list.
-pub(super) fn nodes(list: List<impl Read>) -> Result<Vec<Node>, Vec<Problem>> {
+pub(crate) fn nodes(list: List<impl Read>) -> Result<Vec<Node>, Vec<Problem>> {
     let mut known = BTreeMap::new();
     let node = |row: &mut Row<'_>| {
         let name = row.name("sn");
@@ -101,7 +101,7 @@ const POD_COLUMNS: [&str; 9] = [
 ];
 
 /// The pods of a list.
-pub(super) fn pods(list: List<impl Read>) -> Result<Vec<Pod>, Vec<Problem>> {
+pub(crate) fn pods(list: List<impl Read>) -> Result<Vec<Pod>, Vec<Problem>> {
     read(list, &POD_COLUMNS, |row| {
         let name = row.name("name");
         let (created_at, run_time) = row.times();

@@ -51,6 +51,12 @@ impl Record {
         matches!(self.status, Some(0 | 5))
     }
 
+    /// For how long it may run: as it requested, else as it did; above nothing.
+    pub fn limit(&self) -> SimDuration {
+        let asked = self.requested_time.or(self.run_time).unwrap_or(0);
+        SimDuration::from_micros(asked.max(1))
+    }
+
     /// Submission and run time, or why the line is no job with both.
     pub fn times(&self) -> Result<(SimTime, SimDuration), &'static str> {
         if matches!(self.status, Some(2..=4)) {

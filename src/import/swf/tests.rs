@@ -134,27 +134,36 @@ workloads:
     arrivals: {process: trace, file: "toy.csv"}
 "#;
 
-/// 8 processors are two nodes of 3 and one of 2; only job 2 is narrow enough, and needs 2 MiB for each
-/// of its 3 processors.
+/// 8 processors are two nodes of 3 and one of 2. Job 1 wants 4 processors and 4 MiB: 2 and 2, hence 4
+/// as the least, of each of two nodes. Job 2 fits a node and needs 2 MiB for each of its 3 processors.
+/// Job 7 wants 8, for which there are too few nodes of 3.
 #[test]
 fn nodes_have_the_size_that_is_given() {
     let options = |memory_per_core| Options {
         cores_per_node: Some(3),
         memory_per_core,
+        ..Options::default()
     };
     for memory in [None, Some(2)] {
         let found = converted(LOG, options(memory)).expect("a good log");
-        assert_eq!(found.traces[0].1.lines().count(), 2);
+        let trace = "\
+time,jobName,duration,exitCode,vcpus,memory,nodes
+0,2,10.5,1,3,6,
+5,1,100,0,2,4,2
+";
+        assert_eq!(found.traces[0].1, trace);
+        assert!(found.scenario.contains("      multiNodeJobs: true\n"));
         let instances = "        - {count: 2, registeredResources: {CPU: 3072, MEMORY: 6}}
         - {count: 1, registeredResources: {CPU: 2048, MEMORY: 4}}\n";
         assert!(found.scenario.contains(instances), "{}", found.scenario);
-        let wide = texts(&found.lines).contains(&"wider than a node: 3 - 3 + 0 = 0".to_owned());
-        assert!(wide, "{:?}", found.lines);
+        let lines = texts(&found.lines);
+        let wide = "wider than all nodes of full size: 1 - 1 + 0 = 0";
+        assert!(lines.contains(&wide.to_owned()), "{lines:?}");
     }
     assert_eq!(
         converted(LOG, options(Some(1))),
         Err("error: logs/toy.swf: no job of the log can be taken: 1 of a partial execution, which \
-             another line sums up, 3 wider than a node, 1 with more memory than a node, 1 without a \
+             another line sums up, 1 wider than all nodes of full size, 1 wider than the machine, 2 with more memory than a node, 1 without a \
              number of processors, 1 without a run time: they never ran"
             .to_owned())
     );
@@ -162,14 +171,47 @@ fn nodes_have_the_size_that_is_given() {
         converted(
             LOG,
             Options {
-                cores_per_node: None,
-                memory_per_core: Some(u32::MAX)
+                memory_per_core: Some(u32::MAX),
+                ..Options::default()
             }
         ),
         Err("error: logs/toy.swf: a node of 8 processors with 4294967295 MiB each is larger than an \
              instance can be\n  help: pass a smaller --cores-per-node or --memory-per-core"
             .to_owned())
     );
+}
+
+/// Job 2 did not request a time: its limit is its run time. Job 1 ran 100 s and is stopped after 60.
+#[test]
+fn under_x_easy_requested_times_are_limits() {
+    let options = Options {
+        cores_per_node: Some(4),
+        discipline: Discipline::Easy,
+        ..Options::default()
+    };
+    let found = converted(LOG, options).expect("a good log");
+    let trace = "\
+time,jobName,duration,exitCode,vcpus,memory,nodes,timeout
+0,2,10.5,1,3,6,,10.5
+5,1,100,0,4,4,,60
+10,7,0,0,4,6,2,10
+";
+    assert_eq!(found.traces[0].1, trace);
+    assert!(found.scenario.contains("      discipline: x-easy\n"));
+    let late = "jobs that run longer than they requested, and are stopped here: 1";
+    assert!(found.notes.contains(&late.to_owned()), "{:?}", found.notes);
+    let lines = texts(&found.lines);
+    assert!(
+        lines.contains(&"processors: 29 - 14 + 0 = 15".to_owned()),
+        "{lines:?}"
+    );
+    let fcfs = Options {
+        discipline: Discipline::Fcfs,
+        ..options
+    };
+    let found = converted(LOG, fcfs).expect("a good log");
+    assert!(!found.traces[0].1.contains("timeout"));
+    assert!(found.scenario.contains("      discipline: x-fcfs\n"));
 }
 
 #[test]

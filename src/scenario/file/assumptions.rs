@@ -201,6 +201,9 @@ readings! {
         LowestId,
         /// Any of them, with equal chance, from a stream of its own.
         Random,
+        /// The first in a random order of the instances, which the seed draws and which stays for
+        /// the whole run.
+        Shuffled,
     }
     /// Tasks that count.
     CountedTasks {

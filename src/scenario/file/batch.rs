@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::ContainerInstances;
 use crate::api::Switch;
 use crate::api::batch::{
-    ComputeEnvironmentType, ComputeResources, ConsumableResource, JobDefinition, JobQueue,
-    SchedulingPolicy, UpdatePolicy,
+    ComputeEnvironmentOrder, ComputeEnvironmentType, ComputeResources, ConsumableResource,
+    JobDefinition, JobQueueType, JobStateTimeLimitAction, SchedulingPolicy, UpdatePolicy,
 };
 use crate::units::{Duration, MemorySize};
 
@@ -74,6 +74,59 @@ pub struct ComputeEnvironment {
     /// The instances of an unmanaged environment.
     #[serde(default)]
     pub container_instances: Vec<ContainerInstances>,
+    /// Whether an unmanaged environment takes multi-node parallel jobs. AWS Batch does not let it;
+    /// this one can be the machine of another scheduler.
+    #[serde(default)]
+    pub multi_node_jobs: bool,
+}
+
+/// A job queue, as CreateJobQueue takes it, and the order in which its jobs start.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobQueue {
+    /// Name: up to 128 letters, digits, `-` and `_`.
+    pub job_queue_name: String,
+    /// Whether the queue takes jobs. Absent is ENABLED.
+    pub state: Option<Switch>,
+    /// Queues with a higher number are served first where they share compute environments.
+    pub priority: i64,
+    /// Compute environments: 1 to 3.
+    pub compute_environment_order: Option<Vec<ComputeEnvironmentOrder>>,
+    /// Service environments, for service jobs; not simulated.
+    pub service_environment_order: Option<Vec<Value>>,
+    /// Scheduling policy, by name or Amazon resource name. Absent is first in, first out, for good.
+    pub scheduling_policy_arn: Option<String>,
+    /// What becomes of jobs that block the queue.
+    pub job_state_time_limit_actions: Option<Vec<JobStateTimeLimitAction>>,
+    /// Kind of the queue. Absent is that of its compute environments.
+    pub job_queue_type: Option<JobQueueType>,
+    /// Tags; without effect.
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Amazon resource name, as printed by Batch; without effect.
+    pub job_queue_arn: Option<Value>,
+    /// Status, as printed by Batch; without effect.
+    pub status: Option<Value>,
+    /// Reason of the status, as printed by Batch; without effect.
+    pub status_reason: Option<Value>,
+    /// The order in which jobs start, where it is not that of AWS Batch.
+    pub discipline: Option<QueueDiscipline>,
+}
+
+/// An order of jobs that AWS Batch does not know. The requested time of a job is its timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum QueueDiscipline {
+    /// First come, first served: nobody passes the first job, and retried ones stand where they
+    /// were submitted.
+    #[serde(rename = "x-fcfs")]
+    Fcfs,
+    /// Shortest requested time first, those without one last. Nobody passes the first job but one
+    /// that comes with a shorter time.
+    #[serde(rename = "x-sjf")]
+    Sjf,
+    /// EASY backfilling: the first job that finds no instances is promised the earliest ones, and
+    /// those behind it start where they do not hold it up. Every job needs a timeout.
+    #[serde(rename = "x-easy")]
+    Easy,
 }
 
 /// A time in which Amazon EC2 has no instance of a type.

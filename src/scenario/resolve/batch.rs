@@ -13,7 +13,7 @@ use crate::batch::allocation::{self, AllocationStrategy, InstanceTypesError, Nee
 use crate::batch::blocked::JobStateTimeLimitAction;
 use crate::batch::fair_share::{FairSharePolicy, ShareAttributes};
 use crate::batch::{
-    Capacity, ComputeEnvironment, Consumable, Dependency, JobKind, JobQueue, Shortage,
+    Capacity, ComputeEnvironment, Consumable, Dependency, Discipline, JobKind, JobQueue, Shortage,
 };
 use crate::catalogue::{Architecture, Catalogue};
 use crate::model::arena::{
@@ -28,7 +28,6 @@ use crate::scenario::file;
 use crate::scenario::problem::{key_path, quoted};
 use crate::time::{SimDuration, SimTime};
 use crate::workload::distribution::Distribution;
-use crate::workload::trace::RowJob;
 
 /// Name of the container of a job of one container, as Batch gives it.
 const CONTAINER: &str = "default";
@@ -49,6 +48,8 @@ pub(super) struct KnownBatch {
     shapes: HashMap<(QueueId, Need, Takes), u32>,
     last_shape: u32,
     rules: Option<RulesId>,
+    /// How nodes behave in jobs of rows whose workload has jobs of one node.
+    pub(super) node_behaviours: HashMap<JobKindId, Vec<Vec<BehaviourId>>>,
 }
 
 /// Quantities of consumable resources.
@@ -56,7 +57,7 @@ type Takes = Vec<(usize, u64)>;
 
 impl KnownBatch {
     /// The number of what a job asks for. Each kind of job with several nodes has its own.
-    fn shape(
+    pub(super) fn shape(
         &mut self,
         queue: QueueId,
         need: Need,
@@ -221,6 +222,7 @@ impl<'a> Resolver<'a> {
             boot_time: written.boot_time.unwrap_or(usual_boot_time).span(),
             scale_down_delay: minutes.map(|it| SimDuration::from_secs(it.unsigned_abs() * 60)),
             shortages,
+            multi_node_jobs: self.multi_node_jobs(path, written, capacity),
         }
     }
 
@@ -428,14 +430,15 @@ impl<'a> Resolver<'a> {
                     && all.any(|it| it.compute_environment_name == name)
             };
             // What is wrong with a broken environment has been told.
-            if written.environments().iter().any(|name| is_broken(name)) {
+            if (written.request().environments().iter()).any(|name| is_broken(name)) {
                 continue;
             }
-            if let Err(error) = written.validate(&views) {
+            let call = written.request();
+            if let Err(error) = call.validate(&views) {
                 self.api_problem(&path, error);
                 continue;
             }
-            let policy = written.scheduling_policy().map(|name| {
+            let policy = call.scheduling_policy().map(|name| {
                 let found = policies.get(name);
                 if found.is_none() {
                     let place = format!("{path}.schedulingPolicyArn");
@@ -451,21 +454,23 @@ impl<'a> Resolver<'a> {
                 let time = it.max_time_seconds;
                 JobStateTimeLimitAction::new(&it.reason, &it.state, time, &it.action).ok()
             });
-            let names = written.environments();
+            let names = call.environments();
             let of_queue = names.iter().filter_map(|name| environments.get(*name));
             let first = of_queue.clone().next();
-            let queue = JobQueue {
+            let mut queue = JobQueue {
                 name: written.job_queue_name.clone(),
                 priority: written.priority,
-                enabled: written.is_enabled(),
+                enabled: call.is_enabled(),
                 environments: of_queue.map(|it| it.id).collect(),
                 policy: policy.flatten(),
+                discipline: Discipline::Aws,
                 time_limits: limits.collect(),
             };
+            queue.discipline = self.discipline(&path, written, &queue);
             let view = QueueView {
                 // A queue may be enabled when the job comes.
                 enabled: true,
-                fair_share: written.scheduling_policy().is_some(),
+                fair_share: call.scheduling_policy().is_some(),
                 platform: first.map_or(api::PlatformCapability::Ec2, |it| it.view.platform),
             };
             let id = self.world.batch.queues.push(queue);
@@ -578,37 +583,6 @@ impl<'a> Resolver<'a> {
         Some(self.world.batch.kinds.push(kind))
     }
 
-    /// The kind of job of a row of a trace: that of its workload, as far as the row is silent.
-    pub(super) fn row_job(
-        &mut self,
-        kind: JobKindId,
-        workload: WorkloadId,
-        row: &RowJob,
-        known: &mut KnownBatch,
-    ) -> JobKindId {
-        self.job_facts.push(Arc::clone(&self.job_facts[kind]));
-        let mut kind = self.world.batch.kinds[kind].clone();
-        if let Some(name) = &row.name {
-            kind.name.clone_from(name);
-        }
-        kind.need = Need {
-            cpu: row
-                .vcpus
-                .map_or(kind.need.cpu, |it| it.saturating_mul(1024)),
-            memory: row.memory.unwrap_or(kind.need.memory),
-            gpus: row.gpus.unwrap_or(kind.need.gpus),
-        };
-        kind.templates = self.job_templates(kind.queue, kind.need, known);
-        kind.shape = known.shape(kind.queue, kind.need, false, &kind.consumables);
-        if row.share.is_some() {
-            kind.share.clone_from(&row.share);
-        }
-        let on = row.depends_on.iter();
-        kind.depends_on
-            .extend(on.map(|number| Dependency::Numbered(workload, *number)));
-        self.world.batch.kinds.push(kind)
-    }
-
     /// `dependsOn`, in which a job goes by the name of its workload.
     fn dependencies(&mut self, place: &str, submit: &SubmitJob) -> Vec<Dependency> {
         let mut found = Vec::new();
@@ -690,7 +664,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A template for each environment of a queue.
-    fn job_templates(
+    pub(super) fn job_templates(
         &mut self,
         queue: QueueId,
         need: Need,
@@ -822,7 +796,7 @@ impl<'a> Resolver<'a> {
 
     /// The behaviour of each node: those that are not the main one take a given time to start
     /// [B-25].
-    fn node_behaviours(
+    pub(super) fn node_behaviours(
         &mut self,
         given: Vec<Vec<BehaviourId>>,
         main: u32,
@@ -934,7 +908,7 @@ fn need(request: &api::Request) -> Need {
     }
 }
 
-fn sum(needs: &[Need]) -> Need {
+pub(super) fn sum(needs: &[Need]) -> Need {
     needs.iter().fold(Need::default(), |sum, need| Need {
         cpu: sum.cpu.saturating_add(need.cpu),
         memory: sum.memory.saturating_add(need.memory),

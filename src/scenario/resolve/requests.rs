@@ -267,8 +267,10 @@ impl<'a> Resolver<'a> {
         if rules.is_empty() {
             rules = usual.to_vec();
         }
-        if rules.is_empty() || self.scenario.assumptions.ties == Ties::Random {
-            rules.push(StrategyRule::Random);
+        match self.scenario.assumptions.ties {
+            Ties::Shuffled if !rules.is_empty() => rules.push(StrategyRule::Shuffled),
+            Ties::LowestId if !rules.is_empty() => {}
+            _ => rules.push(StrategyRule::Random),
         }
         Ok(rules)
     }

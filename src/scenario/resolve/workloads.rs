@@ -8,11 +8,11 @@ use super::batch::KnownBatch;
 use super::{Resolver, Site};
 use crate::api::batch::SubmitJob;
 use crate::api::{ApiError, RunTask};
-use crate::model::arena::{Arena, Id, JobKindId, TemplateId, WorkloadId};
+use crate::model::arena::{Arena, Id, TemplateId, WorkloadId};
 use crate::scenario::file;
 use crate::scenario::problem::{Problem, quoted};
 use crate::time::SimDuration;
-use crate::workload::trace::{RowJob, RowRequest};
+use crate::workload::trace::RowRequest;
 use crate::workload::{Arrivals, Call, Container, OnFailure, Submission, Workload, arrival, trace};
 
 impl<'a> Resolver<'a> {
@@ -98,7 +98,17 @@ impl<'a> Resolver<'a> {
                 self.job_trace(&place, file, kind, id, batch)
                     .map(Arrivals::Trace)
             }
-            _ => self.arrivals(path, written, None),
+            _ => {
+                if let Some(queue) = kind.and_then(|kind| self.lacks_timeout(kind)) {
+                    let name = &self.world.batch.queues[queue].name;
+                    let message = format!("the job has no timeout, which x-easy of {name} goes by");
+                    self.problem(&format!("{path}.submitJob"), message).help = Some(
+                        "write timeout: {attemptDurationSeconds: …}, as long as it may run"
+                            .to_owned(),
+                    );
+                }
+                self.arrivals(path, written, None)
+            }
         };
         let workload = Workload {
             name: written.name.clone(),
@@ -108,38 +118,6 @@ impl<'a> Resolver<'a> {
             on_failure: OnFailure::GiveUp,
         };
         (self.problems.len() == before).then_some(workload)
-    }
-
-    /// The submissions of a trace of jobs.
-    fn job_trace(
-        &mut self,
-        path: &str,
-        name: &str,
-        kind: Option<JobKindId>,
-        workload: WorkloadId,
-        batch: &mut KnownBatch,
-    ) -> Option<Arc<[Submission]>> {
-        let rows = self.rows(path, name, trace::read_jobs)?;
-        let kind = kind?;
-        let mut kinds: HashMap<RowJob, JobKindId> = HashMap::new();
-        let mut submissions = Vec::with_capacity(rows.len());
-        for row in rows {
-            let job = match kinds.get(&row.job) {
-                Some(job) => *job,
-                None => {
-                    let made = self.row_job(kind, workload, &row.job, batch);
-                    kinds.insert(row.job, made);
-                    made
-                }
-            };
-            submissions.push(Submission {
-                job: Some(job),
-                duration: row.duration,
-                exit_code: row.exit_code,
-                ..Submission::plain(row.at)
-            });
-        }
-        Some(submissions.into())
     }
 
     /// The containers of a service's tasks. They need no duration, as under a trace without rows.
@@ -268,7 +246,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The rows of a trace.
-    fn rows<T>(&mut self, path: &str, name: &str, read: RowReader<T>) -> Option<Vec<T>> {
+    pub(super) fn rows<T>(&mut self, path: &str, name: &str, read: RowReader<T>) -> Option<Vec<T>> {
         let place = format!("{path}.file");
         let source = self.open(name).map_err(|message| {
             self.problem(&place, message);
@@ -329,10 +307,10 @@ impl<'a> Resolver<'a> {
 }
 
 /// What reads the rows of a trace.
-type RowReader<T> = fn(Box<dyn Read>) -> Result<Vec<T>, Vec<trace::Fault>>;
+pub(super) type RowReader<T> = fn(Box<dyn Read>) -> Result<Vec<T>, Vec<trace::Fault>>;
 
 /// A problem with a line of a trace.
-fn trace_problem(file: &str, line: Option<u64>, message: String) -> Problem {
+pub(super) fn trace_problem(file: &str, line: Option<u64>, message: String) -> Problem {
     let mut problem = Problem::in_file(file.to_owned(), message);
     problem.line = line.and_then(|line| u32::try_from(line).ok());
     problem

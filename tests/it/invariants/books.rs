@@ -775,6 +775,7 @@ fn check_first_rule(cluster: &Cluster, id: InstanceId, request: &Request<'_>) {
                     .filter(|it| value(*it) == Some(own));
                 alike.map(tasks).sum()
             }
+            rule => panic!("no run here is placed by {rule:?}"),
         }
     };
     let best = candidates.iter().map(|it| rank(*it)).min();

@@ -19,14 +19,17 @@ impl Picture {
     /// defines, so that it can be light or dark; other colours are written out. What is told of a
     /// place is a `rect` of class `hint` with a `title`.
     pub fn element(&self) -> String {
+        let title = match self.marks.first() {
+            Some(Mark::Text(title)) => escaped(&title.text),
+            _ => String::new(),
+        };
         let mut out = format!(
-            "<svg class=\"picture\" viewBox=\"0 {BELOW_TITLE} {WIDTH} {}\" role=\"img\" \
+            "<svg class=\"picture\" viewBox=\"0 {BELOW_TITLE} {WIDTH} {}\" role=\"img\" aria-label=\"{title}\" \
              xmlns=\"http://www.w3.org/2000/svg\">\n",
             HEIGHT - BELOW_TITLE
         );
-        // The first mark is the title.
-        let marks = &self.marks[1..];
-        for run in marks.chunk_by(|one, other| boxes_of_one_color(one, other)) {
+        let below = self.marks.get(1..).unwrap_or_default();
+        for run in below.chunk_by(boxes_of_one_color) {
             match &run[0] {
                 Mark::Box(_, color) => boxes(&mut out, run, *color),
                 Mark::Line(points, width, color) => line(&mut out, points, *width, *color),
@@ -137,9 +140,40 @@ fn text(out: &mut String, label: &Label) {
     );
 }
 
-/// Text between tags. Labels have no characters that XML forbids.
+/// Text between tags and in attributes. Labels have no characters that XML forbids.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::palette::{ABSENT, BLUE, heat, tint};
+    use super::*;
+
+    #[test]
+    fn marks_become_elements_with_the_roles_of_their_colors() {
+        let mut picture = Picture::titled("a <b> \"c\"");
+        picture.fill((10, 50), (14, 60), ABSENT);
+        picture.fill((14, 50), (20, 60), ABSENT);
+        picture.fill((20, 50), (30, 60), heat(1.0));
+        picture.line(vec![(1, 50), (5, 50), (5, 70), (9, 80)], 2, BLUE);
+        picture.area(vec![(0, 90), (4, 90), (4, 99)], tint(BLUE));
+        picture.text(Label::new((3, 45), Anchor::Upward, "x & y"));
+        picture.hint((1, 50), (1, 60), "p1\n2 s < 3 s\u{1}");
+        let expected = "\
+<svg class=\"picture\" viewBox=\"0 40 1200 660\" role=\"img\" aria-label=\"a &lt;b&gt; &quot;c&quot;\" \
+xmlns=\"http://www.w3.org/2000/svg\">
+<path d=\"M10 50h4v10h-4zM14 50h6v10h-6z\" class=\"f-absent\"/>
+<path d=\"M20 50h10v10h-10z\" fill=\"#fde725\"/>
+<path d=\"M1 50H5V70L9 80\" fill=\"none\" stroke-width=\"2\" class=\"s-blue\"/>
+<path d=\"M0 90H4V99z\" class=\"f-blue-tint\"/>
+<text x=\"3\" y=\"45\" dy=\".35em\" font-size=\"16\" text-anchor=\"middle\" transform=\"rotate(-90 3 45)\" class=\"f-ink\">x &amp; y</text>
+<rect class=\"hint\" x=\"1\" y=\"50\" width=\"1\" height=\"10\"><title>p1
+2 s &lt; 3 s </title></rect>
+</svg>";
+        assert_eq!(picture.element(), expected);
+    }
 }

@@ -71,6 +71,7 @@ struct Queue {
     name: String,
     fargate: bool,
     fair: bool,
+    easy: bool,
 }
 
 /// A workload as far as others and actions must know.
@@ -299,6 +300,11 @@ impl Scenario {
                         "fairsharePolicy": self.fair_share(),
                     }));
                 }
+                let order = self.pick(&["", "", "x-fcfs", "x-sjf", "x-easy"]);
+                let easy = order == "x-easy" && !fair && !fargate;
+                if !order.is_empty() && !fair && (order != "x-easy" || !fargate) {
+                    queue["discipline"] = json!(order);
+                }
                 // Otherwise what can never start holds up a queue for good, and little happens.
                 if self.chance(85) {
                     let reasons = [
@@ -317,6 +323,7 @@ impl Scenario {
                     name,
                     fargate,
                     fair,
+                    easy,
                 });
             }
         }
@@ -477,7 +484,7 @@ impl Scenario {
             }
             definition["retryStrategy"] = retry;
         }
-        if self.chance(30) {
+        if queue.easy || self.chance(30) {
             definition["timeout"] = json!({"attemptDurationSeconds": self.within(60, 400)});
         }
         definition
