@@ -158,20 +158,6 @@ fn the_number_of_threads_changes_nothing() {
         succeed(folder.path(), &arguments);
         check_same(&folder.path().join(threads), &expected, threads);
     }
-    let compared = |threads: &str| {
-        let mut compare = command(folder.path(), &["compare", "work.yaml", "--out", threads]);
-        compare.args(["--strategy", "binpack:cpu", "--strategy", "random"]);
-        compare
-            .args(["--replications", "3"])
-            .env("RAYON_NUM_THREADS", threads);
-        let folder = folder.path().join(threads);
-        fs::remove_dir_all(&folder).unwrap_or_default();
-        assert_eq!(done(compare).code, Some(0));
-        files(&folder)
-    };
-    let expected = compared("1");
-    assert_eq!(expected.len(), 4, "{:?}", expected.keys());
-    assert!(expected == compared("2") && expected == compared("8"));
 }
 
 /// Kills the process at once, on Unix by SIGKILL; it may have ended by itself.
