@@ -23,6 +23,7 @@ pub const USUAL_REPLICATIONS: u32 = 10;
 /// A stowplan experiment: a scenario, what varies in it, and how often every combination is run.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Experiment")]
 struct File {
     /// Name of the experiment; results go to `results/<name>-sweep` unless told otherwise.
     #[schemars(length(min = 1, max = 100), extend("format" = "directory-name"))]
