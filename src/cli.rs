@@ -7,9 +7,13 @@ mod alternatives;
 mod compare;
 mod explain;
 mod import;
+mod merge;
 mod query;
 mod run;
+mod shard;
 mod study;
+mod sweep;
+mod sweep_directory;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -38,6 +42,10 @@ enum Command {
     Run(run::Run),
     /// Run alternatives of a scenario on the same work and say which is better, and how sure that is
     Compare(compare::Compare),
+    /// Run every combination of what varies in an experiment; killed, it goes on where it was
+    Sweep(sweep::Sweep),
+    /// Put the shards of a sweep together
+    Merge(merge::Merge),
     /// Check scenarios and print everything that is wrong with them
     Validate {
         /// Scenario files
@@ -45,7 +53,11 @@ enum Command {
         scenarios: Vec<PathBuf>,
     },
     /// Print the JSON Schema of a scenario, for completion and checks in an editor
-    Schema,
+    Schema {
+        /// That of an experiment, which `stowplan sweep` takes
+        #[arg(long)]
+        experiment: bool,
+    },
     /// Tell which container instances an expression of the cluster query language selects
     Query(query::Query),
     /// Tell why tasks and jobs waited, and what would have started them
@@ -77,8 +89,11 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Sweep(sweep) => sweep.run(),
+        Command::Merge(merge) => merge.run(),
         Command::Validate { scenarios } => validate(&scenarios),
-        Command::Schema => print(&scenario::schema()),
+        Command::Schema { experiment: false } => print(&scenario::schema()),
+        Command::Schema { experiment: true } => print(&scenario::experiment::schema()),
         Command::Query(query) => query.run(),
         Command::Explain(explain) => explain.run(),
         Command::Import(import) => import.run(),

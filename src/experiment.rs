@@ -2,15 +2,18 @@
 //! seeds, side by side.
 //!
 //! [`replicate`] runs every alternative under every seed, in parallel; what comes out does not
-//! depend on the number of threads. [`metric`] says what is read off a run, [`steady`] from when on,
-//! [`mod@compare`] which alternative is better and how sure that is, [`mod@sensitivity`] whether chance decided;
-//! [`long_run`] is for a single run.
+//! depend on the number of threads. [`mod@sweep`] does so for more alternatives than fit into memory,
+//! and writes every run into a [`journal`] from which it can go on. [`metric`] says what is read off
+//! a run, [`steady`] from when on, [`mod@compare`] which alternative is better and how sure that is,
+//! [`mod@sensitivity`] whether chance decided; [`long_run`] is for a single run.
 
 pub mod compare;
+pub mod journal;
 pub mod long_run;
 pub mod metric;
 pub mod sensitivity;
 pub mod steady;
+pub mod sweep;
 
 use std::ops::Range;
 

@@ -14,6 +14,8 @@ pub mod jobs;
 pub mod plot;
 pub mod rows;
 pub mod run_page;
+pub mod runs;
+pub mod sweep;
 pub mod table;
 pub mod tables;
 pub mod wording;

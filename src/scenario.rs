@@ -6,6 +6,7 @@
 //! remedy.
 
 pub mod document;
+pub mod experiment;
 pub mod file;
 pub mod problem;
 mod resolve;
@@ -183,6 +184,12 @@ fn formats() -> Vec<document::Format> {
         .chain(crate::api::FORMATS)
         .copied()
         .collect()
+}
+
+/// Whether a directory of results may have this name: it must not lie elsewhere.
+fn is_directory_name(name: &str) -> bool {
+    let illegal = |letter: char| matches!(letter, '/' | '\\') || letter.is_control();
+    !name.contains(illegal) && !matches!(name, "." | "..")
 }
 
 /// The JSON Schema of a scenario.

@@ -1,16 +1,19 @@
 //! What the commands that make many runs have in common: which alternatives, from when on, and how
 //! their options are written.
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Failure, progress_bar};
+use crate::engine::Plan;
 use crate::experiment::Alternative;
+use crate::experiment::metric::names;
 use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
-use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::problem::{Problem, Problems, did_you_mean};
 use crate::scenario::variation::{Combination, Variation, combinations};
 use crate::scenario::{Loaded, Source};
 use crate::time::SimTime;
@@ -32,6 +35,11 @@ pub struct Vary {
 impl Vary {
     /// Every combination of what varies.
     pub fn combinations(&self) -> Result<Vec<Combination>, Failure> {
+        Ok(combinations(&self.variations()?))
+    }
+
+    /// What varies.
+    pub fn variations(&self) -> Result<Vec<Variation>, Failure> {
         let mut variations = self.variations.clone();
         if !self.strategies.is_empty() {
             let strategies = self.strategies.iter().map(String::as_str);
@@ -39,20 +47,33 @@ impl Vary {
                 .map_err(|message| Failure::Input(format!("error: --strategy {message}")))?;
             variations.push(strategies);
         }
-        Ok(combinations(&variations))
+        Ok(variations)
     }
 }
 
 /// Loads the scenario once a combination; everything that is wrong with any of them is told at once.
 pub fn load_all(source: &Source, combinations: &[Combination]) -> Result<Vec<Loaded>, Failure> {
+    gathered(combinations.iter().map(|it| source.load_combination(it)))
+}
+
+/// More problems than these are not gathered; nobody would read them.
+const MOST_PROBLEMS: usize = 1000;
+
+/// What has been loaded; everything that is wrong with any of it is told at once, each thing once.
+pub fn gathered<T>(
+    results: impl IntoIterator<Item = Result<T, Problems>>,
+) -> Result<Vec<T>, Failure> {
     let mut loaded = Vec::new();
     let mut found: Vec<Problem> = Vec::new();
-    for combination in combinations {
-        match source.load_combination(combination) {
+    for result in results {
+        match result {
             Ok(one) => loaded.push(one),
             Err(problems) => {
-                let new = problems.into_vec().into_iter();
-                found.extend(new.filter(|it| !found.contains(it)).collect::<Vec<_>>());
+                for problem in problems.into_vec() {
+                    if found.len() < MOST_PROBLEMS && !found.contains(&problem) {
+                        found.push(problem);
+                    }
+                }
             }
         }
     }
@@ -92,52 +113,86 @@ pub fn settle_warm_up(
 ) -> Result<String, Failure> {
     let regimes = alternatives.iter().map(|it| regime(&it.plan));
     let regime = regimes.max().unwrap_or(Regime::Terminating);
-    let (from, words) = match wanted {
-        Some(WarmUp::After(span)) => (SimTime::ZERO + span.span(), "as given".to_owned()),
-        Some(WarmUp::Auto) => found(alternatives)?,
-        None if regime == Regime::SteadyState => found(alternatives)?,
-        None => (SimTime::ZERO, "and all of it counts".to_owned()),
-    };
+    let (from, sentence) = settled(regime, wanted, || {
+        latest(alternatives.iter().map(|it| Ok((&it.name, &it.plan))))
+    })?;
     for alternative in alternatives.iter_mut() {
         alternative.plan.warm_up = from;
     }
+    Ok(sentence)
+}
+
+/// From when on statistics of runs of a kind count, with a sentence on it: see [`settle_warm_up`].
+/// `find` is asked when that has to be found out.
+pub fn settled(
+    regime: Regime,
+    wanted: Option<WarmUp>,
+    find: impl FnOnce() -> Result<SimTime, Failure>,
+) -> Result<(SimTime, String), Failure> {
+    let found = || format!("found by MSER-5 over {PILOTS} runs of each alternative");
+    let (from, how) = match wanted {
+        Some(WarmUp::After(span)) => (SimTime::ZERO + span.span(), "as given".to_owned()),
+        Some(WarmUp::Auto) => (find()?, found()),
+        None if regime == Regime::SteadyState => (find()?, found()),
+        None => (SimTime::ZERO, "and all of it counts".to_owned()),
+    };
     let kind = match regime {
         Regime::Terminating => "terminating runs: each ends with its work",
         Regime::SteadyState => "steady state: the work never ends by itself",
         Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
     };
-    Ok(
-        match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState {
-            true => format!("{kind}, {words}"),
-            false => format!("{kind}; statistics from {} on, {words}", span(from.secs())),
-        },
-    )
+    let sentence = match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState
+    {
+        true => format!("{kind}, {how}"),
+        false => format!("{kind}; statistics from {} on, {how}", span(from.secs())),
+    };
+    Ok((from, sentence))
 }
 
-/// The latest warm-up that any of the alternatives needs, and how it was found.
-fn found(alternatives: &[Alternative]) -> Result<(SimTime, String), Failure> {
+/// The latest warm-up that any of the alternatives, with their names, needs. All that have none are
+/// told at once.
+pub fn latest<N: AsRef<str>, P: Borrow<Plan>>(
+    alternatives: impl Iterator<Item = Result<(N, P), Failure>>,
+) -> Result<SimTime, Failure> {
     let mut latest = SimTime::ZERO;
+    let mut without = Vec::new();
     for alternative in alternatives {
-        let name = &alternative.name;
-        match warm_up(&alternative.plan, PILOTS) {
+        let (name, plan) = alternative?;
+        match warm_up(plan.borrow(), PILOTS) {
             Ok(found) => latest = latest.max(found.at),
-            Err(NoWarmUp::TooShort) => {
-                return Err(Failure::Input(format!(
-                    "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
-                )));
-            }
-            Err(NoWarmUp::SecondHalf { at }) => {
-                return Err(Failure::Input(format!(
-                    "error: {name}: no steady state: the number of tasks and jobs in the system settles at {} at the \
-                     earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up 0s \
-                     or a time; a cluster that cannot keep up never settles",
-                    span(at.secs())
-                )));
-            }
+            Err(why) => without.push(no_warm_up(name.as_ref(), why)),
         }
     }
-    let words = format!("found by MSER-5 over {PILOTS} runs of each alternative");
-    Ok((latest, words))
+    match without.is_empty() {
+        true => Ok(latest),
+        false => Err(Failure::Input(without.join("\n"))),
+    }
+}
+
+fn no_warm_up(name: &str, why: NoWarmUp) -> String {
+    match why {
+        NoWarmUp::TooShort => format!(
+            "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
+        ),
+        NoWarmUp::SecondHalf { at } => format!(
+            "error: {name}: no steady state: the number of tasks and jobs in the system settles at {} at the \
+             earliest, in the second half of the run\n  help: make the horizon longer, or give --warm-up 0s \
+             or a time; a cluster that cannot keep up never settles",
+            span(at.secs())
+        ),
+    }
+}
+
+/// That no run has a value of a metric which nobody knows: a slip of the pen.
+pub fn no_such_metric(name: &str) -> String {
+    let known = names();
+    let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| {
+        format!(
+            "known metrics: {}; or a path into summary.json",
+            known.join(", ")
+        )
+    });
+    format!("error: --metric {name}: no run has such a number\n  help: {help}")
 }
 
 /// A share as it is written on the command line: `2%` or `0.02`.

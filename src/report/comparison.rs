@@ -5,6 +5,7 @@ use std::io;
 use serde_json::{Value, json};
 
 use super::html::{self, Page};
+use super::runs::RunRows;
 use super::table::{Block, Table, span};
 use super::tables::Input;
 use crate::experiment::compare::{Compared, ComparedPair, Comparison};
@@ -19,7 +20,7 @@ const MOST_COLUMNS: usize = 6;
 const MOST_SENTENCES: usize = 15;
 
 /// The metrics on which alternatives are judged in sentences, where nobody chose others.
-const JUDGED: [&str; 5] = [
+pub(super) const JUDGED: [&str; 5] = [
     "wait.mean",
     "wait.p95",
     "instances.used",
@@ -268,30 +269,14 @@ impl ComparisonReport<'_> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn runs(&self, out: impl io::Write) -> io::Result<()> {
-        let mut out = csv::Writer::from_writer(out);
-        let metrics = &self.comparison.design.metrics;
-        let names = metrics.iter().map(|metric| metric.name.as_str());
-        out.write_record(
-            ["alternative", "replication", "seed"]
-                .into_iter()
-                .chain(names)
-                .chain(["end", "events"]),
-        )?;
-        for (name, runs) in self
-            .comparison
-            .alternatives
-            .iter()
-            .zip(&self.comparison.runs)
-        {
-            for (replication, run) in runs.iter().enumerate() {
-                let head = [name.clone(), replication.to_string(), run.seed.to_string()];
-                let values = run.values.iter();
-                let values = values.map(|it| it.map_or_else(String::new, |it| it.to_string()));
-                let tail = [run.end.to_string(), run.events.to_string()];
-                out.write_record(head.into_iter().chain(values).chain(tail))?;
+        let comparison = self.comparison;
+        let mut rows = RunRows::new(out, ["alternative"], &comparison.design.metrics)?;
+        for (name, runs) in comparison.alternatives.iter().zip(&comparison.runs) {
+            for (replication, run) in (0..).zip(runs) {
+                rows.write([name.as_str()], replication, run)?;
             }
         }
-        out.flush()
+        rows.finish()
     }
 
     /// `comparison.json`: everything, for a program.
@@ -509,7 +494,8 @@ fn signed(metric: &Metric, number: f64) -> String {
     format!("{sign}{}", value(metric, number.abs()))
 }
 
-fn with_half_width(metric: &Metric, mean: f64, half_width: Option<f64>) -> String {
+/// A mean with the half width of its interval.
+pub(super) fn with_half_width(metric: &Metric, mean: f64, half_width: Option<f64>) -> String {
     let mean = value(metric, mean);
     match half_width {
         None | Some(0.0) => mean,
@@ -518,7 +504,7 @@ fn with_half_width(metric: &Metric, mean: f64, half_width: Option<f64>) -> Strin
 }
 
 /// A share in percent, with as many digits as it takes.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let digits = if share.abs() < 0.1 { 2 } else { 1 };
     let text = format!("{:.digits$}", share * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))

@@ -11,6 +11,8 @@ use tempfile::NamedTempFile;
 pub struct Directory {
     path: PathBuf,
     files: Vec<(String, NamedTempFile)>,
+    /// Whether nobody else writes these files.
+    alone: bool,
 }
 
 /// A file of the directory, buffered.
@@ -36,7 +38,18 @@ impl Directory {
         Ok(Directory {
             path: path.to_owned(),
             files: Vec::new(),
+            alone: false,
         })
+    }
+
+    /// A directory that is there, for files which no other process writes at the same time. Their
+    /// temporary names are always the same, so that what a killed process left is written over.
+    pub fn alone(path: &Path) -> Self {
+        Directory {
+            path: path.to_owned(),
+            files: Vec::new(),
+            alone: true,
+        }
     }
 
     /// Opens a file that will be called `name`.
@@ -44,7 +57,19 @@ impl Directory {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(&mut self, name: &str) -> io::Result<File> {
-        let file = NamedTempFile::with_prefix_in(format!(".{name}-"), &self.path)?;
+        let file = match self.alone {
+            false => NamedTempFile::with_prefix_in(format!(".{name}-"), &self.path)?,
+            true => {
+                let partial = format!(".{name}.partial");
+                match fs::remove_file(self.path.join(&partial)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+                let mut names = tempfile::Builder::new();
+                names.prefix(&partial).rand_bytes(0);
+                names.tempfile_in(&self.path)?
+            }
+        };
         let writer = BufWriter::with_capacity(1 << 16, file.reopen()?);
         self.files.push((name.to_owned(), file));
         Ok(writer)

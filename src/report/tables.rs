@@ -2,7 +2,7 @@
 
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::jobs::JobSeries;
 use super::{Clock, write_secs};
@@ -348,7 +348,7 @@ pub struct SummaryFile<'a, A> {
 }
 
 /// An input file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Its name, counted from the scenario's folder.
     pub file: String,

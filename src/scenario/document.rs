@@ -123,6 +123,14 @@ impl Document {
         })
     }
 
+    /// Whether there is such a key at the top.
+    pub fn has(&self, key: &str) -> bool {
+        match self.tree.node(self.tree.root().value) {
+            Node::Mapping(entries) => entries.iter().any(|entry| entry.key == key),
+            Node::Sequence(_) | Node::Scalar(_) | Node::Refused => false,
+        }
+    }
+
     /// A problem with the value at `path`, such as `clusters[0].containerInstances[2]`; its place
     /// is that of the nearest value around it when there is none. The empty path is the whole
     /// document. A key that holds a dot may be quoted, as [`key_path`] does, or not.

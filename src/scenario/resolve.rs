@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use super::document::Document;
 use super::file::Scenario;
 use super::problem::{Problem, Problems, quoted};
-use super::{Loaded, clock};
+use super::{Loaded, clock, is_directory_name};
 use crate::api::{ApiError, TaskDefinition};
 use crate::engine::{Plan, World};
 use crate::model::arena::{Arena, ClusterId, InstanceId, JobKindId, ProviderId, TemplateId};
@@ -172,8 +172,7 @@ impl<'a> Resolver<'a> {
     /// The name of a scenario is that of a directory too, which must not lie elsewhere.
     fn check_name(&mut self) {
         let name = &self.scenario.name;
-        let illegal = |letter: char| matches!(letter, '/' | '\\') || letter.is_control();
-        if name.contains(illegal) || matches!(name.as_str(), "." | "..") {
+        if !is_directory_name(name) {
             let message = format!("{} cannot name the directory of the results", quoted(name));
             self.problem("name", message).help =
                 Some("leave out slashes and control characters".to_owned());

@@ -182,29 +182,63 @@ fn split_values(text: &str) -> Vec<String> {
     values.iter().map(|value| value.trim().to_owned()).collect()
 }
 
-/// All combinations of the values: those of the last variation go round fastest.
-pub fn combinations(variations: &[Variation]) -> Vec<Combination> {
-    let mut all = vec![Combination::default()];
-    for variation in variations {
-        let short = variation.short_name();
-        let same = variations.iter().filter(|it| it.short_name() == short);
-        let name = if same.count() > 1 {
-            &variation.name
-        } else {
-            short
+/// Every combination of the values of some variations, made one at a time: those of the last
+/// variation go round fastest.
+#[derive(Clone, Debug)]
+pub struct Grid {
+    names: Vec<String>,
+    variations: Vec<Variation>,
+}
+
+impl Grid {
+    /// Of these variations; without any there is one combination, which changes nothing.
+    pub fn new(variations: Vec<Variation>) -> Self {
+        let name = |variation: &Variation| {
+            let short = variation.short_name();
+            let same = variations.iter().filter(|it| it.short_name() == short);
+            match same.count() {
+                1 => short.to_owned(),
+                _ => variation.name.clone(),
+            }
         };
-        all = all
-            .into_iter()
-            .flat_map(|combination| {
-                variation.values.iter().map(move |choice| {
-                    let mut next = combination.clone();
-                    next.values.push((name.to_owned(), choice.clone()));
-                    next
-                })
-            })
-            .collect();
+        Grid {
+            names: variations.iter().map(name).collect(),
+            variations,
+        }
     }
-    all
+
+    /// Each variation with its name, short where that is clear.
+    pub fn variations(&self) -> impl Iterator<Item = (&str, &Variation)> {
+        self.names.iter().map(String::as_str).zip(&self.variations)
+    }
+
+    /// How many combinations there are; `usize::MAX` stands for more than that.
+    pub fn count(&self) -> usize {
+        let counts = self.variations.iter().map(|it| it.values.len());
+        counts.fold(1, usize::saturating_mul)
+    }
+
+    /// The combination of this number, from 0; those from [`Grid::count`] on begin anew.
+    pub fn combination(&self, number: usize) -> Combination {
+        let mut rest = number;
+        let mut values = Vec::new();
+        for (name, variation) in self.variations().collect::<Vec<_>>().into_iter().rev() {
+            let count = variation.values.len().max(1);
+            let choice = variation.values.get(rest % count);
+            values.extend(choice.map(|choice| (name.to_owned(), choice.clone())));
+            rest /= count;
+        }
+        values.reverse();
+        Combination { values }
+    }
+}
+
+/// All combinations of a [`Grid`].
+pub fn combinations(variations: &[Variation]) -> Vec<Combination> {
+    let grid = Grid::new(variations.to_vec());
+    (0..grid.count())
+        .map(|number| grid.combination(number))
+        .collect()
 }
 
 #[cfg(test)]

@@ -150,7 +150,14 @@ fn threads_change_nothing() {
 #[test]
 fn runs_until_the_precision_is_reached() {
     let folder = folder(SCENARIO);
-    let used = ["--metric", "instances.used", "--no-sensitivity", "--out", "out", "--precision"];
+    let used = [
+        "--metric",
+        "instances.used",
+        "--no-sensitivity",
+        "--out",
+        "out",
+        "--precision",
+    ];
     compare(folder.path(), &[&used[..], &["1%"]].concat());
     let comparison = json(&folder.path().join("out"), "comparison.json");
     assert_eq!(comparison["precise"], true);
@@ -165,7 +172,10 @@ fn runs_until_the_precision_is_reached() {
             "{estimate}"
         );
     }
-    let out = compare(folder.path(), &[&used[..], &["0.01%", "--at-most", "12"]].concat());
+    let out = compare(
+        folder.path(),
+        &[&used[..], &["0.01%", "--at-most", "12"]].concat(),
+    );
     assert!(out.contains("2 alternatives × 12 replications"), "{out}");
     assert!(
         out.contains("the precision asked for was not reached"),

@@ -25,3 +25,4 @@ mod openb;
 mod queueing;
 mod readme;
 mod report;
+mod sweep;
