@@ -184,7 +184,7 @@ impl Iterator for Shaken {
         if most > 0 {
             let major = self.workload.index() as u64;
             let mut stream = self.streams.stream(Purpose::Shake, major, self.made);
-            submission.at = submission.at + SimDuration::from_micros(stream.random_range(0..most));
+            submission.at += SimDuration::from_micros(stream.random_range(0..most));
         }
         self.made += 1;
         Some(submission)

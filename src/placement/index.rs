@@ -1,4 +1,4 @@
-//! The same choice as [`scan`](super::scan), at a cost that hardly grows with the cluster.
+//! The same choice as [`scan`], at a cost that hardly grows with the cluster.
 //!
 //! Five ideas:
 //!
@@ -155,7 +155,7 @@ impl Index {
     }
 
     /// The instance that `request` goes to, or `None` when no instance can take it: exactly what
-    /// [`scan::choose`](super::scan::choose) gives, `random` apart, which draws differently from the same candidates.
+    /// [`scan::choose`] gives, `random` apart, which draws differently from the same candidates.
     ///
     /// # Panics
     /// When the rules look at an attribute that none of the rules given to [`Index::new`] does.
