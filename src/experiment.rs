@@ -4,13 +4,17 @@
 //! [`replicate`] runs every alternative under every seed, in parallel; what comes out does not
 //! depend on the number of threads. [`metric`] says what is read off a run, [`steady`] from when on,
 //! [`mod@compare`] which alternative is better and how sure that is, [`mod@sensitivity`] whether chance decided;
-//! [`long_run`] is for a single run.
+//! [`long_run`] is for a single run. [`sizing`] finds the cheapest fleet that meets its [`target`]s,
+//! by the [`evidence`] of as few runs as it takes.
 
 pub mod compare;
+pub mod evidence;
 pub mod long_run;
 pub mod metric;
 pub mod sensitivity;
+pub mod sizing;
 pub mod steady;
+pub mod target;
 
 use std::ops::Range;
 
