@@ -6,6 +6,7 @@
 mod alternatives;
 mod compare;
 mod import;
+mod plan;
 mod query;
 mod run;
 
@@ -36,6 +37,8 @@ enum Command {
     Run(run::Run),
     /// Run alternatives of a scenario on the same work and say which is better, and how sure that is
     Compare(compare::Compare),
+    /// Find the cheapest fleet that meets a target, and show that the next cheaper one does not
+    Plan(plan::Plan),
     /// Check scenarios and print everything that is wrong with them
     Validate {
         /// Scenario files
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(run) => run.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Plan(plan) => plan.run(),
         Command::Validate { scenarios } => validate(&scenarios),
         Command::Schema => print(&scenario::schema()),
         Command::Query(query) => query.run(),

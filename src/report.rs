@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod plot;
 pub mod rows;
 pub mod run_page;
+pub mod sizing;
 pub mod table;
 pub mod tables;
 pub mod wording;

@@ -8,9 +8,10 @@ use indicatif::ProgressBar;
 
 use super::{Failure, progress_bar};
 use crate::experiment::Alternative;
+use crate::experiment::metric;
 use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
-use crate::scenario::problem::{Problem, Problems};
+use crate::scenario::problem::{Problem, Problems, did_you_mean};
 use crate::scenario::variation::{Combination, Variation, combinations};
 use crate::scenario::{Loaded, Source};
 use crate::time::SimTime;
@@ -20,7 +21,8 @@ use crate::units::WarmUp;
 #[derive(Args, Clone, Debug)]
 pub struct Vary {
     /// Values that something in the scenario may take, such as
-    /// 'clusters[0].containerInstances[0].count=8|12' (repeatable: every combination runs)
+    /// 'clusters[0].containerInstances[0].count=8|12' or '…count=1..200' or '…count=10..200 by 10'
+    /// (repeatable: every combination is meant)
     #[arg(long = "vary", value_name = "PATH=VALUE|VALUE")]
     variations: Vec<Variation>,
     /// A placement strategy for every caller and service, such as binpack:memory or
@@ -32,6 +34,11 @@ pub struct Vary {
 impl Vary {
     /// Every combination of what varies.
     pub fn combinations(&self) -> Result<Vec<Combination>, Failure> {
+        Ok(combinations(&self.variations()?))
+    }
+
+    /// What varies, the placement strategy last.
+    pub fn variations(&self) -> Result<Vec<Variation>, Failure> {
         let mut variations = self.variations.clone();
         if !self.strategies.is_empty() {
             let strategies = self.strategies.iter().map(String::as_str);
@@ -39,7 +46,7 @@ impl Vary {
                 .map_err(|message| Failure::Input(format!("error: --strategy {message}")))?;
             variations.push(strategies);
         }
-        Ok(combinations(&variations))
+        Ok(variations)
     }
 }
 
@@ -81,7 +88,7 @@ pub fn alternatives(
 }
 
 /// Runs from which a warm-up is found, for each alternative.
-const PILOTS: u32 = 5;
+pub const PILOTS: u32 = 5;
 
 /// Sets the warm-up of all alternatives to the same moment, and says in a sentence what it is: what
 /// was asked for, on the command line or in the scenario; else what is found, when the runs have no
@@ -101,17 +108,21 @@ pub fn settle_warm_up(
     for alternative in alternatives.iter_mut() {
         alternative.plan.warm_up = from;
     }
+    Ok(in_words(regime, from, &words, wanted.is_none()))
+}
+
+/// From when on statistics count, in a sentence. `words` say how the moment came about, `by_itself`
+/// that nobody asked for it.
+pub fn in_words(regime: Regime, from: SimTime, words: &str, by_itself: bool) -> String {
     let kind = match regime {
         Regime::Terminating => "terminating runs: each ends with its work",
         Regime::SteadyState => "steady state: the work never ends by itself",
         Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
     };
-    Ok(
-        match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState {
-            true => format!("{kind}, {words}"),
-            false => format!("{kind}; statistics from {} on, {words}", span(from.secs())),
-        },
-    )
+    match from == SimTime::ZERO && by_itself && regime != Regime::SteadyState {
+        true => format!("{kind}, {words}"),
+        false => format!("{kind}; statistics from {} on, {words}", span(from.secs())),
+    }
 }
 
 /// The latest warm-up that any of the alternatives needs, and how it was found.
@@ -122,9 +133,7 @@ fn found(alternatives: &[Alternative]) -> Result<(SimTime, String), Failure> {
         match warm_up(&alternative.plan, PILOTS) {
             Ok(found) => latest = latest.max(found.at),
             Err(NoWarmUp::TooShort) => {
-                return Err(Failure::Input(format!(
-                    "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
-                )));
+                return Err(too_short(name));
             }
             Err(NoWarmUp::SecondHalf { at }) => {
                 return Err(Failure::Input(format!(
@@ -138,6 +147,26 @@ fn found(alternatives: &[Alternative]) -> Result<(SimTime, String), Failure> {
     }
     let words = format!("found by MSER-5 over {PILOTS} runs of each alternative");
     Ok((latest, words))
+}
+
+/// That no warm-up can be found for an alternative.
+pub fn too_short(name: &str) -> Failure {
+    Failure::Input(format!(
+        "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
+    ))
+}
+
+/// That an option names a metric that there is not, with the likeliest of those there are.
+pub fn no_such_metric(option: &str, name: &str) -> String {
+    let names = metric::names();
+    let known = names.iter().map(String::as_str);
+    let help = did_you_mean(name, known).unwrap_or_else(|| {
+        format!(
+            "known metrics: {}; or a path into summary.json",
+            names.join(", ")
+        )
+    });
+    format!("error: {option} {name}: no run has such a number\n  help: {help}")
 }
 
 /// A share as it is written on the command line: `2%` or `0.02`.

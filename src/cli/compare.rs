@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::alternatives::{
-    Vary, alternatives, bar, default_folder, load_all, settle_warm_up, share,
+    Vary, alternatives, bar, default_folder, load_all, no_such_metric, settle_warm_up, share,
 };
 use super::{Failure, print, source};
 use crate::experiment::Alternative;
@@ -176,21 +176,7 @@ impl Compare {
             .metrics
             .iter()
             .filter(|name| !found(name))
-            .map(|name| {
-                let help = crate::scenario::problem::did_you_mean(
-                    name,
-                    crate::experiment::metric::names()
-                        .iter()
-                        .map(String::as_str),
-                );
-                let help = help.unwrap_or_else(|| {
-                    format!(
-                        "known metrics: {}; or a path into summary.json",
-                        crate::experiment::metric::names().join(", ")
-                    )
-                });
-                format!("error: --metric {name}: no run has such a number\n  help: {help}")
-            })
+            .map(|name| no_such_metric("--metric", name))
             .collect();
         match missing.is_empty() {
             true => Ok(()),

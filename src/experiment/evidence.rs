@@ -264,7 +264,10 @@ mod tests {
         assert_eq!(looks(5), [5]);
         assert_eq!(looks(50), [5, 10, 20, 40, 50]);
         let standard = standard(&["wait.p95 <= 1s"], 50);
-        assert_eq!([0, 5, 39, 40, 50].map(|it| standard.look_after(it)), [5, 10, 40, 50, 50]);
+        assert_eq!(
+            [0, 5, 39, 40, 50].map(|it| standard.look_after(it)),
+            [5, 10, 40, 50, 50]
+        );
     }
 
     /// Six looks up to 160 runs: each end errs with 0.05 / 6. 160 of 160 show at least
@@ -278,11 +281,17 @@ mod tests {
         let shown = judged(0.5, 160);
         assert_eq!((shown.decision, shown.met), (Decision::Meets, 160));
         let low = shown.criteria[0].interval.expect("a share").low;
-        assert!((low - (0.05_f64 / 6.0).powf(1.0 / 160.0)).abs() < 1e-9, "{low}");
+        assert!(
+            (low - (0.05_f64 / 6.0).powf(1.0 / 160.0)).abs() < 1e-9,
+            "{low}"
+        );
         let missed = judged(1.5, 5);
         assert_eq!(missed.decision, Decision::Fails);
         let high = missed.criteria[0].interval.expect("a share").high;
-        assert!((high - (1.0 - (0.05_f64 / 6.0).powf(0.2))).abs() < 1e-9, "{high}");
+        assert!(
+            (high - (1.0 - (0.05_f64 / 6.0).powf(0.2))).abs() < 1e-9,
+            "{high}"
+        );
     }
 
     /// One look at five runs with mean 1 and standard error √(0.025 / 5) = 0.0707:
@@ -314,17 +323,36 @@ mod tests {
             let mut five = runs([0.5; 5]);
             five.iter_mut().for_each(|run| run.values[0] = None);
             let evidence = standard(&[target], 5).judge(&five);
-            assert_eq!((evidence.decision, evidence.met), (Decision::Fails, 0), "{target}");
+            assert_eq!(
+                (evidence.decision, evidence.met),
+                (Decision::Fails, 0),
+                "{target}"
+            );
         }
     }
 
     /// A look that excludes what an earlier one left is taken as it is; no runs, no decision.
     #[test]
     fn looks_are_taken_together() {
-        let wide = Interval { low: 0.0, high: 4.0 };
-        let shifted = Interval { low: 1.0, high: 5.0 };
-        let away = Interval { low: 6.0, high: 7.0 };
-        assert_eq!(overlap(wide, shifted), Interval { low: 1.0, high: 4.0 });
+        let wide = Interval {
+            low: 0.0,
+            high: 4.0,
+        };
+        let shifted = Interval {
+            low: 1.0,
+            high: 5.0,
+        };
+        let away = Interval {
+            low: 6.0,
+            high: 7.0,
+        };
+        assert_eq!(
+            overlap(wide, shifted),
+            Interval {
+                low: 1.0,
+                high: 4.0
+            }
+        );
         assert_eq!(overlap(wide, away), away);
         let none = standard(&["wait.p95 <= 1s", "wait.mean <= 1s"], 5).judge(&[]);
         assert_eq!(none.decision, Decision::Open);

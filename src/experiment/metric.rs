@@ -214,7 +214,12 @@ impl Metric {
     /// Whether it is an average over time or over the tasks or jobs of a run, and so says something of
     /// the long run: names that end in `mean`, and rates and shares of capacity.
     pub fn is_average(&self) -> bool {
-        let rates = ["throughput", "instances.used", "instances.registered", "cost.idle-share"];
+        let rates = [
+            "throughput",
+            "instances.used",
+            "instances.registered",
+            "cost.idle-share",
+        ];
         let shares = ["utilization.", "stranded.", "fragmentation."];
         self.name.ends_with(".mean")
             || self.is_known()

@@ -51,6 +51,8 @@ pub struct Sizing<'a, E> {
     standard: Standard,
     objective: Objective,
     metrics: Vec<Metric>,
+    /// Which of the metrics should be small; absent where it is no metric.
+    objective_place: Option<usize>,
     maker: Maker<'a, E>,
     seen: BTreeMap<usize, Seen>,
 }
@@ -73,6 +75,18 @@ pub struct Found {
     pub next_cheaper: Option<usize>,
 }
 
+/// How candidates are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By bisection of every line.
+    Bisection {
+        /// A candidate that may well be the one: it is tried before others of its line.
+        likely: Option<usize>,
+    },
+    /// All of them are decided: where lines are not what bisection takes for granted.
+    Everything,
+}
+
 /// Something that was taken for granted and is not so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contradiction {
@@ -89,19 +103,22 @@ pub struct Contradiction {
 
 impl<'a, E> Sizing<'a, E> {
     /// A search that has not begun.
-    pub fn new(
-        grid: Grid,
-        standard: Standard,
-        objective: Objective,
-        maker: Maker<'a, E>,
-    ) -> Self {
+    pub fn new(grid: Grid, standard: Standard, objective: Objective, maker: Maker<'a, E>) -> Self {
         let targets = standard.targets.iter().map(|it| it.metric.clone());
-        let of_objective = match &objective {
-            Objective::Metric(metric) => Some(metric.clone()),
+        let mut metrics: Vec<Metric> = targets.collect();
+        let objective_place = match &objective {
             Objective::Number(_) => None,
+            Objective::Metric(metric) => {
+                let same = metrics.iter().position(|it| it.name == metric.name);
+                Some(same.unwrap_or_else(|| {
+                    metrics.push(metric.clone());
+                    metrics.len() - 1
+                }))
+            }
         };
         Sizing {
-            metrics: targets.chain(of_objective).collect(),
+            metrics,
+            objective_place,
             grid,
             standard,
             objective,
@@ -111,51 +128,72 @@ impl<'a, E> Sizing<'a, E> {
     }
 
     /// Finds the cheapest candidate that meets all targets, and the next cheaper one; both have as
-    /// many runs in the end. A candidate that may well be the one is tried before others of its line.
+    /// many runs in the end.
     ///
     /// # Errors
     /// When a plan cannot be made.
-    pub fn search(&mut self, likely: Option<usize>) -> Result<Found, E> {
+    pub fn search(&mut self, way: Way) -> Result<Found, E> {
         loop {
-            let mut chosen: Option<usize> = None;
-            for line in 0..self.grid.lines {
-                let first = self.boundary(line, chosen, likely)?;
-                if let Some(candidate) = first
-                    && !self.is_as_dear(candidate, chosen)?
-                    && self.decide(candidate)? == Decision::Meets
-                {
-                    chosen = Some(candidate);
-                }
-            }
-            let next_cheaper = match chosen {
-                Some(chosen) => self.next_cheaper(chosen)?,
-                None => None,
+            let found = match way {
+                Way::Bisection { likely } => self.bisect(likely)?,
+                Way::Everything => self.decide_all()?,
             };
-            let both: Vec<usize> = chosen.into_iter().chain(next_cheaper).collect();
-            let most = both.iter().map(|it| self.runs(*it).len()).max();
-            for candidate in &both {
-                self.extend(*candidate, most.unwrap_or(0) as u32)?;
+            let both = found.chosen.into_iter().chain(found.next_cheaper);
+            let most = both.clone().map(|it| self.runs(it).len()).max();
+            for candidate in both.clone() {
+                self.extend(candidate, most.unwrap_or(0) as u32)?;
             }
             // Only where the first runs were alike by chance do more runs take a decision back.
-            let stands = |it: &usize| (self.evidence(*it).decision == Decision::Meets) == (chosen == Some(*it));
-            if both.iter().all(stands) {
-                return Ok(Found {
-                    chosen,
-                    next_cheaper,
-                });
+            let meets = |it| self.evidence(it).decision == Decision::Meets;
+            if both
+                .clone()
+                .all(|it| meets(it) == (found.chosen == Some(it)))
+            {
+                return Ok(found);
             }
         }
     }
 
-    /// Decides every candidate, from the first to the last.
-    ///
-    /// # Errors
-    /// When a plan cannot be made.
-    pub fn decide_all(&mut self) -> Result<(), E> {
-        for candidate in 0..self.grid.lines * self.grid.width {
-            self.decide(candidate)?;
+    fn bisect(&mut self, likely: Option<usize>) -> Result<Found, E> {
+        let mut chosen: Option<usize> = None;
+        for line in 0..self.grid.lines {
+            if let Some(candidate) = self.boundary(line, chosen, likely)?
+                && !self.is_as_dear(candidate, chosen)?
+                && self.decide(candidate)? == Decision::Meets
+            {
+                chosen = Some(candidate);
+            }
         }
-        Ok(())
+        let next_cheaper = match chosen {
+            Some(chosen) => self.next_cheaper(chosen)?,
+            None => None,
+        };
+        Ok(Found {
+            chosen,
+            next_cheaper,
+        })
+    }
+
+    fn decide_all(&mut self) -> Result<Found, E> {
+        let all = 0..self.grid.lines * self.grid.width;
+        let (mut meeting, mut others) = (Vec::new(), Vec::new());
+        for candidate in all {
+            match self.decide(candidate)? {
+                Decision::Meets => meeting.push(candidate),
+                Decision::Fails | Decision::Open => others.push(candidate),
+            }
+        }
+        let by_objective =
+            |one: &usize, other: &usize| self.objective(*one).total_cmp(&self.objective(*other));
+        let chosen = meeting.into_iter().min_by(by_objective);
+        // Of equals the first, as bisection has it.
+        others.reverse();
+        others.retain(|it| chosen.is_some_and(|chosen| by_objective(it, &chosen).is_lt()));
+        let next_cheaper = others.into_iter().max_by(by_objective);
+        Ok(Found {
+            chosen,
+            next_cheaper,
+        })
     }
 
     /// The first candidate of a line that meets the targets or is as dear as the best so far; absent
@@ -260,7 +298,8 @@ impl<'a, E> Sizing<'a, E> {
         &self.seen
     }
 
-    /// What is read off every run: the metric of each target, then that of the objective.
+    /// What is read off every run: the metric of each target, then that of the objective unless it is
+    /// one of them.
     pub fn metrics(&self) -> &[Metric] {
         &self.metrics
     }
@@ -291,11 +330,11 @@ impl<'a, E> Sizing<'a, E> {
     }
 
     fn mean_objective(&self, candidate: usize, runs: usize) -> f64 {
-        match &self.objective {
-            Objective::Number(numbers) => numbers[candidate % self.grid.width],
-            Objective::Metric(_) => {
-                mean(&self.runs(candidate)[..runs], self.metrics.len() - 1).unwrap_or(f64::INFINITY)
-            }
+        let runs = &self.runs(candidate)[..runs];
+        match (&self.objective, self.objective_place) {
+            (Objective::Number(numbers), _) => numbers[candidate % self.grid.width],
+            (_, Some(place)) => mean(runs, place).unwrap_or(f64::INFINITY),
+            (Objective::Metric(_), None) => f64::INFINITY,
         }
     }
 
@@ -332,7 +371,11 @@ impl<'a, E> Sizing<'a, E> {
         let Some(target) = self.standard.targets.first() else {
             return Vec::new();
         };
-        let sign = if target.relation.is_upper_limit() { 1.0 } else { -1.0 };
+        let sign = if target.relation.is_upper_limit() {
+            1.0
+        } else {
+            -1.0
+        };
         let points: Vec<(usize, f64, f64)> = self
             .seen
             .keys()
@@ -342,7 +385,8 @@ impl<'a, E> Sizing<'a, E> {
         let dominates = |one: &(usize, f64, f64), other: &(usize, f64, f64)| {
             one.1 <= other.1 && one.2 <= other.2 && (one.1 < other.1 || one.2 < other.2)
         };
-        let undominated = |point: &&(usize, f64, f64)| !points.iter().any(|it| dominates(it, point));
+        let undominated =
+            |point: &&(usize, f64, f64)| !points.iter().any(|it| dominates(it, point));
         points.iter().filter(undominated).map(|it| it.0).collect()
     }
 

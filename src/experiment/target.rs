@@ -192,10 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        check(
-            "wait.p95",
-            Err("a relation is missing: <=, <, >= or >"),
-        );
+        check("wait.p95", Err("a relation is missing: <=, <, >= or >"));
         check("<= 10m", Err("the metric is missing"));
         check("wait.p95 <=", Err("the value is missing"));
         check("wait.p95 <= 600", Err("600 needs a unit: 90s, 10m, 2h"));

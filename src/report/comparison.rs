@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::html::{self, Page};
 use super::table::{Block, Table, span};
 use super::tables::Input;
+use crate::experiment::Run;
 use crate::experiment::compare::{Compared, ComparedPair, Comparison};
 use crate::experiment::metric::{Metric, Unit};
 use crate::experiment::sensitivity::Sensitivity;
@@ -268,30 +269,10 @@ impl ComparisonReport<'_> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn runs(&self, out: impl io::Write) -> io::Result<()> {
-        let mut out = csv::Writer::from_writer(out);
-        let metrics = &self.comparison.design.metrics;
-        let names = metrics.iter().map(|metric| metric.name.as_str());
-        out.write_record(
-            ["alternative", "replication", "seed"]
-                .into_iter()
-                .chain(names)
-                .chain(["end", "events"]),
-        )?;
-        for (name, runs) in self
-            .comparison
-            .alternatives
-            .iter()
-            .zip(&self.comparison.runs)
-        {
-            for (replication, run) in runs.iter().enumerate() {
-                let head = [name.clone(), replication.to_string(), run.seed.to_string()];
-                let values = run.values.iter();
-                let values = values.map(|it| it.map_or_else(String::new, |it| it.to_string()));
-                let tail = [run.end.to_string(), run.events.to_string()];
-                out.write_record(head.into_iter().chain(values).chain(tail))?;
-            }
-        }
-        out.flush()
+        let comparison = self.comparison;
+        let named = comparison.alternatives.iter().map(String::as_str);
+        let rows = named.zip(comparison.runs.iter().map(Vec::as_slice));
+        runs_table(out, &comparison.design.metrics, rows)
     }
 
     /// `comparison.json`: everything, for a program.
@@ -396,6 +377,39 @@ impl ComparisonReport<'_> {
                 .collect(),
         }
     }
+}
+
+/// Runs of alternatives, a row each: alternative, replication, seed, metrics, end and events.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn runs_table<'a>(
+    out: impl io::Write,
+    metrics: &[Metric],
+    alternatives: impl Iterator<Item = (&'a str, &'a [Run])>,
+) -> io::Result<()> {
+    let mut out = csv::Writer::from_writer(out);
+    let names = metrics.iter().map(|metric| metric.name.as_str());
+    out.write_record(
+        ["alternative", "replication", "seed"]
+            .into_iter()
+            .chain(names)
+            .chain(["end", "events"]),
+    )?;
+    for (name, runs) in alternatives {
+        for (replication, run) in runs.iter().enumerate() {
+            let head = [
+                name.to_owned(),
+                replication.to_string(),
+                run.seed.to_string(),
+            ];
+            let values = run.values.iter();
+            let values = values.map(|it| it.map_or_else(String::new, |it| it.to_string()));
+            let tail = [run.end.to_string(), run.events.to_string()];
+            out.write_record(head.into_iter().chain(values).chain(tail))?;
+        }
+    }
+    out.flush()
 }
 
 /// What an axis of a metric measures.
@@ -518,13 +532,13 @@ fn with_half_width(metric: &Metric, mean: f64, half_width: Option<f64>) -> Strin
 }
 
 /// A share in percent, with as many digits as it takes.
-fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     let text = format!("{:.1}", share * 100.0);
     format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// Three digits and no trailing zeros.
-fn plain(number: f64) -> String {
+pub fn plain(number: f64) -> String {
     let digits = match number.abs() {
         0.0 => 0,
         size => (2.0 - size.log10().floor()).clamp(0.0, 6.0) as usize,
