@@ -1,7 +1,7 @@
 //! The command line: arguments, where results go, exit codes.
 //!
 //! Results go to stdout or to files, everything else to stderr. Exit codes: 0 done, 1 something
-//! outside the input failed (a disk that is full), 2 bad input. A closed pipe is success.
+//! outside the input failed (a disk that is full) or nothing was found, 2 bad input. A closed pipe is success.
 
 mod alternatives;
 mod compare;

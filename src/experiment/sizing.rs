@@ -10,6 +10,7 @@
 //! What is taken for granted, that a longer line is easier and dearer, is checked on every candidate
 //! that ran ([`Sizing::contradictions`]).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -183,8 +184,7 @@ impl<'a, E> Sizing<'a, E> {
                 Decision::Fails | Decision::Open => others.push(candidate),
             }
         }
-        let by_objective =
-            |one: &usize, other: &usize| self.objective(*one).total_cmp(&self.objective(*other));
+        let by_objective = |one: &usize, other: &usize| self.by_objective(*one, *other);
         let chosen = meeting.into_iter().min_by(by_objective);
         // Of equals the first, as bisection has it.
         others.reverse();
@@ -235,7 +235,7 @@ impl<'a, E> Sizing<'a, E> {
             let Some(last) = last.filter(|it| all.contains(it)) else {
                 continue;
             };
-            if dearest.is_none_or(|dearest| self.objective(last) > self.objective(dearest)) {
+            if dearest.is_none_or(|dearest| self.by_objective(last, dearest).is_gt()) {
                 dearest = Some(last);
             }
         }
@@ -246,7 +246,7 @@ impl<'a, E> Sizing<'a, E> {
         line * self.grid.width..(line + 1) * self.grid.width
     }
 
-    /// Whether a candidate is no cheaper than the best, over the replications that both have made.
+    /// Whether a candidate is no cheaper than the best.
     fn is_as_dear(&mut self, candidate: usize, best: Option<usize>) -> Result<bool, E> {
         let Some(best) = best else {
             return Ok(false);
@@ -254,8 +254,14 @@ impl<'a, E> Sizing<'a, E> {
         if let Objective::Metric(_) = self.objective {
             self.extend(candidate, self.standard.look_after(0))?;
         }
-        let common = self.runs(candidate).len().min(self.runs(best).len());
-        Ok(self.mean_objective(candidate, common) >= self.mean_objective(best, common))
+        Ok(self.by_objective(candidate, best).is_ge())
+    }
+
+    /// Which of two candidates is cheaper, over the replications that both have made.
+    fn by_objective(&self, one: usize, other: usize) -> Ordering {
+        let common = self.runs(one).len().min(self.runs(other).len());
+        let mean = |candidate| self.mean_objective(candidate, common);
+        mean(one).total_cmp(&mean(other))
     }
 
     /// Runs a candidate until its decision falls, or until there are as many runs as there may be.

@@ -15,5 +15,6 @@ mod job_output;
 mod jobs_import;
 mod layers;
 mod openb;
+mod plan;
 mod queueing;
 mod readme;
