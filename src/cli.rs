@@ -1,13 +1,14 @@
 //! The command line: arguments, where results go, exit codes.
 //!
 //! Results go to stdout or to files, everything else to stderr. Exit codes: 0 done, 1 something
-//! outside the input failed (a disk that is full), 2 bad input. A closed pipe is success.
+//! outside the input failed (a disk that is full) or nothing was found, 2 bad input. A closed pipe is success.
 
 mod alternatives;
 mod compare;
 mod explain;
 mod import;
 mod merge;
+mod plan;
 mod query;
 mod run;
 mod shard;
@@ -46,6 +47,8 @@ enum Command {
     Sweep(sweep::Sweep),
     /// Put the shards of a sweep together
     Merge(merge::Merge),
+    /// Find the cheapest fleet that meets a target, and show that the next cheaper one does not
+    Plan(plan::Plan),
     /// Check scenarios and print everything that is wrong with them
     Validate {
         /// Scenario files
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Compare(compare) => compare.run(),
         Command::Sweep(sweep) => sweep.run(),
         Command::Merge(merge) => merge.run(),
+        Command::Plan(plan) => plan.run(),
         Command::Validate { scenarios } => validate(&scenarios),
         Command::Schema { experiment: false } => print(&scenario::schema()),
         Command::Schema { experiment: true } => print(&scenario::experiment::schema()),

@@ -5,15 +5,19 @@
 //! depend on the number of threads. [`mod@sweep`] does so for more alternatives than fit into memory,
 //! and writes every run into a [`journal`] from which it can go on. [`metric`] says what is read off
 //! a run, [`steady`] from when on, [`mod@compare`] which alternative is better and how sure that is,
-//! [`mod@sensitivity`] whether chance decided; [`long_run`] is for a single run.
+//! [`mod@sensitivity`] whether chance decided; [`long_run`] is for a single run. [`sizing`] finds the
+//! cheapest fleet that meets its [`target`]s, by the [`evidence`] of as few runs as it takes.
 
 pub mod compare;
+pub mod evidence;
 pub mod journal;
 pub mod long_run;
 pub mod metric;
 pub mod sensitivity;
+pub mod sizing;
 pub mod steady;
 pub mod sweep;
+pub mod target;
 
 use std::ops::Range;
 

@@ -15,6 +15,7 @@ pub mod plot;
 pub mod rows;
 pub mod run_page;
 pub mod runs;
+pub mod sizing;
 pub mod sweep;
 pub mod table;
 pub mod tables;

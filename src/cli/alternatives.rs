@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use super::{Failure, progress_bar};
 use crate::engine::Plan;
 use crate::experiment::Alternative;
-use crate::experiment::metric::names;
+use crate::experiment::metric;
 use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
 use crate::scenario::problem::{Problem, Problems, did_you_mean};
@@ -23,7 +23,8 @@ use crate::units::WarmUp;
 #[derive(Args, Clone, Debug)]
 pub struct Vary {
     /// Values that something in the scenario may take, such as
-    /// 'clusters[0].containerInstances[0].count=8|12' (repeatable: every combination runs)
+    /// 'clusters[0].containerInstances[0].count=8|12' or '…count=1..200' or '…count=10..200 by 10'
+    /// (repeatable: every combination is meant)
     #[arg(long = "vary", value_name = "PATH=VALUE|VALUE")]
     variations: Vec<Variation>,
     /// A placement strategy for every caller and service, such as binpack:memory or
@@ -38,7 +39,7 @@ impl Vary {
         Ok(combinations(&self.variations()?))
     }
 
-    /// What varies.
+    /// What varies, the placement strategy last.
     pub fn variations(&self) -> Result<Vec<Variation>, Failure> {
         let mut variations = self.variations.clone();
         if !self.strategies.is_empty() {
@@ -102,7 +103,7 @@ pub fn alternatives(
 }
 
 /// Runs from which a warm-up is found, for each alternative.
-const PILOTS: u32 = 5;
+pub const PILOTS: u32 = 5;
 
 /// Sets the warm-up of all alternatives to the same moment, and says in a sentence what it is: what
 /// was asked for, on the command line or in the scenario; else what is found, when the runs have no
@@ -136,17 +137,21 @@ pub fn settled(
         None if regime == Regime::SteadyState => (find()?, found()),
         None => (SimTime::ZERO, "and all of it counts".to_owned()),
     };
+    Ok((from, in_words(regime, from, &how, wanted.is_none())))
+}
+
+/// From when on statistics count, in a sentence. `words` say how the moment came about, `by_itself`
+/// that nobody asked for it.
+pub fn in_words(regime: Regime, from: SimTime, words: &str, by_itself: bool) -> String {
     let kind = match regime {
         Regime::Terminating => "terminating runs: each ends with its work",
         Regime::SteadyState => "steady state: the work never ends by itself",
         Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
     };
-    let sentence = match from == SimTime::ZERO && wanted.is_none() && regime != Regime::SteadyState
-    {
-        true => format!("{kind}, {how}"),
-        false => format!("{kind}; statistics from {} on, {how}", span(from.secs())),
-    };
-    Ok((from, sentence))
+    match from == SimTime::ZERO && by_itself && regime != Regime::SteadyState {
+        true => format!("{kind}, {words}"),
+        false => format!("{kind}; statistics from {} on, {words}", span(from.secs())),
+    }
 }
 
 /// The latest warm-up that any of the alternatives, with their names, needs. All that have none are
@@ -169,7 +174,8 @@ pub fn latest<N: AsRef<str>, P: Borrow<Plan>>(
     }
 }
 
-fn no_warm_up(name: &str, why: NoWarmUp) -> String {
+/// Why no warm-up can be found for an alternative.
+pub fn no_warm_up(name: &str, why: NoWarmUp) -> String {
     match why {
         NoWarmUp::TooShort => format!(
             "error: {name}: the run is too short to find a warm-up\n  help: give a horizon, or --warm-up 0s"
@@ -183,16 +189,17 @@ fn no_warm_up(name: &str, why: NoWarmUp) -> String {
     }
 }
 
-/// That no run has a value of a metric which nobody knows: a slip of the pen.
-pub fn no_such_metric(name: &str) -> String {
-    let known = names();
-    let help = did_you_mean(name, known.iter().map(String::as_str)).unwrap_or_else(|| {
+/// That an option names a metric that there is not, with the likeliest of those there are.
+pub fn no_such_metric(option: &str, name: &str) -> String {
+    let names = metric::names();
+    let known = names.iter().map(String::as_str);
+    let help = did_you_mean(name, known).unwrap_or_else(|| {
         format!(
             "known metrics: {}; or a path into summary.json",
-            known.join(", ")
+            names.join(", ")
         )
     });
-    format!("error: --metric {name}: no run has such a number\n  help: {help}")
+    format!("error: {option} {name}: no run has such a number\n  help: {help}")
 }
 
 /// A share as it is written on the command line: `2%` or `0.02`.

@@ -176,7 +176,7 @@ impl Compare {
             .metrics
             .iter()
             .filter(|name| !found(name))
-            .map(|name| no_such_metric(name))
+            .map(|name| no_such_metric("--metric", name))
             .collect();
         match missing.is_empty() {
             true => Ok(()),

@@ -269,7 +269,10 @@ impl Study {
             let results = results(&self.plan(combination)?, 0);
             missing.retain(|metric| metric.of(&results).is_none());
         }
-        let lines: Vec<String> = missing.iter().map(|it| no_such_metric(&it.name)).collect();
+        let lines: Vec<String> = missing
+            .iter()
+            .map(|it| no_such_metric("--metric", &it.name))
+            .collect();
         match lines.is_empty() {
             true => Ok(()),
             false => Err(Failure::Input(lines.join("\n"))),

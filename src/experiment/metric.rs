@@ -99,6 +99,12 @@ fn over_all(results: &Results, of: fn(&ClusterResults) -> f64) -> Option<f64> {
     (!clusters.is_empty()).then(|| clusters.iter().map(of).sum())
 }
 
+/// Instances registered, on average over time.
+fn registered(cluster: &ClusterResults) -> f64 {
+    let changing = cluster.instances_registered.as_ref();
+    changing.map_or(cluster.instances as f64, |it| it.mean)
+}
+
 macro_rules! known {
     ($($name:literal, $unit:ident, $goal:expr, $reading:expr;)*) => {
         /// Every known metric, in the order of tables.
@@ -141,6 +147,7 @@ known! {
     "fragmentation.memory", Share, LOWER, |it| over_clusters(it, "MEMORY", fragmentation);
     "fragmentation.gpu", Share, LOWER, |it| over_clusters(it, "GPU", fragmentation);
     "instances.used", Number, LOWER, |it| over_all(it, |cluster| cluster.instances_used.mean);
+    "instances.registered", Number, LOWER, |it| over_all(it, registered);
     "instances.peak", Number, LOWER, |it| over_all(it, |cluster| cluster.instances_used.peak as f64);
     "placed", Number, Some(Goal::Higher), |it| Some(it.tasks.placed as f64);
     "refusals", Number, LOWER, |it| Some(it.calls.refused as f64);
@@ -202,6 +209,22 @@ impl Metric {
     /// Whether it is one of [`names`].
     pub fn is_known(&self) -> bool {
         !matches!(self.reading, Reading::Path)
+    }
+
+    /// Whether it is an average over time or over the tasks or jobs of a run, and so says something of
+    /// the long run: names that end in `mean`, and rates and shares of capacity.
+    pub fn is_average(&self) -> bool {
+        let rates = [
+            "throughput",
+            "instances.used",
+            "instances.registered",
+            "cost.idle-share",
+        ];
+        let shares = ["utilization.", "stranded.", "fragmentation."];
+        self.name.ends_with(".mean")
+            || self.is_known()
+                && (rates.contains(&self.name.as_str())
+                    || shares.iter().any(|it| self.name.starts_with(it)))
     }
 
     /// Its value; absent where the run has none, such as a wait over no tasks.

@@ -272,9 +272,7 @@ impl ComparisonReport<'_> {
         let comparison = self.comparison;
         let mut rows = RunRows::new(out, ["alternative"], &comparison.design.metrics)?;
         for (name, runs) in comparison.alternatives.iter().zip(&comparison.runs) {
-            for (replication, run) in (0..).zip(runs) {
-                rows.write([name.as_str()], replication, run)?;
-            }
+            rows.write_all([name.as_str()], runs)?;
         }
         rows.finish()
     }
@@ -511,7 +509,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// Three digits and no trailing zeros.
-fn plain(number: f64) -> String {
+pub fn plain(number: f64) -> String {
     let digits = match number.abs() {
         0.0 => 0,
         size => (2.0 - size.log10().floor()).clamp(0.0, 6.0) as usize,

@@ -58,6 +58,20 @@ impl<W: io::Write> RunRows<W> {
         Ok(())
     }
 
+    /// Writes all runs of an alternative, from replication 0 on.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_all<const N: usize>(
+        &mut self,
+        factors: [&str; N],
+        runs: &[Run],
+    ) -> io::Result<()> {
+        (0..)
+            .zip(runs)
+            .try_for_each(|(replication, run)| self.write(factors, replication, run))
+    }
+
     /// Hands everything to the file.
     ///
     /// # Errors

@@ -17,6 +17,8 @@
 //! # Ok::<(), String>(())
 //! ```
 
+use std::iter::StepBy;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde_json::json;
@@ -29,6 +31,9 @@ const STRATEGIES: [&str; 2] = [
     "workloads[*].runTask.placementStrategy",
     "services[*].createService.placementStrategy",
 ];
+
+/// A range has no more values than these.
+const LONGEST_RANGE: u64 = 100_000;
 
 /// Something that varies: what it is called, and the values it may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +93,16 @@ impl Variation {
         }
     }
 
+    /// Its values as whole numbers, when they are that and each is greater than the one before it.
+    pub fn growing_numbers(&self) -> Option<Vec<i64>> {
+        let numbers = self.values.iter().map(|it| it.name.parse::<i64>().ok());
+        let numbers: Vec<i64> = numbers.collect::<Option<_>>()?;
+        numbers
+            .windows(2)
+            .all(|pair| pair[0] < pair[1])
+            .then_some(numbers)
+    }
+
     /// Of the placement strategy of every caller and service, written like `binpack:memory` or
     /// `spread:attribute:ecs.availability-zone+binpack:cpu`: rules, each a type and a field.
     ///
@@ -130,7 +145,7 @@ impl Variation {
     }
 
     /// The last key of its path, without the items of lists.
-    fn short_name(&self) -> &str {
+    pub fn short_name(&self) -> &str {
         let end = self
             .name
             .rfind(|letter| letter != ']')
@@ -146,7 +161,9 @@ impl Variation {
 impl FromStr for Variation {
     type Err = String;
 
-    /// `PATH=VALUE|VALUE|…`. A `|` in quotes or brackets is part of a value.
+    /// `PATH=VALUE|VALUE|…`. A `|` in quotes or brackets is part of a value. Whole numbers from one
+    /// to another, both included, are `1..200`; of those every tenth, from the first on,
+    /// `1..200 by 10`.
     fn from_str(text: &str) -> Result<Self, String> {
         let usage = || {
             format!(
@@ -158,7 +175,14 @@ impl FromStr for Variation {
         if path.trim().is_empty() || values.trim().is_empty() {
             return Err(usage());
         }
-        Ok(Variation::of_path(path.trim(), split_values(values)))
+        let mut all = Vec::new();
+        for value in split_values(values) {
+            match range(&value)? {
+                Some(numbers) => all.extend(numbers.map(|number| number.to_string())),
+                None => all.push(value),
+            }
+        }
+        Ok(Variation::of_path(path.trim(), all))
     }
 }
 
@@ -180,6 +204,34 @@ fn split_values(text: &str) -> Vec<String> {
         }
     }
     values.iter().map(|value| value.trim().to_owned()).collect()
+}
+
+/// The numbers of `1..200` or `1..200 by 10`; absent when it is no range of whole numbers.
+fn range(text: &str) -> Result<Option<StepBy<RangeInclusive<i64>>>, String> {
+    let (ends, step) = match text.split_once(" by ") {
+        Some((ends, step)) => (ends, step.trim().parse::<usize>().ok()),
+        None => (text, Some(1)),
+    };
+    let ends = ends.split_once("..").map(|(from, to)| {
+        let number = |text: &str| text.trim().parse::<i64>().ok();
+        number(from).zip(number(to))
+    });
+    let (Some(Some((from, to))), Some(step)) = (ends, step) else {
+        return Ok(None);
+    };
+    if from > to || step == 0 {
+        let rule = "a range goes up, in steps of at least 1, such as 1..200 or 1..200 by 10";
+        return Err(format!("{}: {rule}", quoted(text)));
+    }
+    if to.abs_diff(from) / step as u64 >= LONGEST_RANGE {
+        let rule =
+            format!("a range has at most {LONGEST_RANGE} values; write it with a larger step");
+        return Err(format!(
+            "{}: {rule}, such as {from}..{to} by 1000",
+            quoted(text)
+        ));
+    }
+    Ok(Some((from..=to).step_by(step)))
 }
 
 /// Every combination of the values of some variations, made one at a time: those of the last
@@ -258,6 +310,48 @@ mod tests {
         for bad in ["a", "=1", "a=", ""] {
             assert!(bad.parse::<Variation>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn ranges_have_both_ends() {
+        let names = |text: &str| {
+            let variation: Result<Variation, String> = text.parse();
+            variation.map(|it| it.values.into_iter().map(|it| it.name).collect::<Vec<_>>())
+        };
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(
+                names(text),
+                Ok(expected.iter().map(|it| (*it).to_owned()).collect())
+            );
+        };
+        check("a=1..3|8", &["1", "2", "3", "8"]);
+        check("a=1..12 by 5", &["1", "6", "11"]);
+        check("a=-1..0", &["-1", "0"]);
+        check("a=7..7", &["7"]);
+        check("a=1..x|'1..3'|1.5", &["1..x", "'1..3'", "1.5"]);
+        for (bad, rule) in [
+            ("a=3..1", "\"3..1\": a range goes up"),
+            ("a=1..3 by 0", "\"1..3 by 0\": a range goes up"),
+            (
+                "a=1..100001",
+                "\"1..100001\": a range has at most 100000 values",
+            ),
+        ] {
+            let message = names(bad).expect_err(bad);
+            assert!(message.starts_with(rule), "{message}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_grow() {
+        let numbers = |text: &str| {
+            text.parse::<Variation>()
+                .expect("it can be read")
+                .growing_numbers()
+        };
+        assert_eq!(numbers("a=1|5|9"), Some(vec![1, 5, 9]));
+        assert_eq!(numbers("a=1|1"), None);
+        assert_eq!(numbers("a=1|m5.large"), None);
     }
 
     #[test]

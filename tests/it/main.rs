@@ -22,6 +22,7 @@ mod job_output;
 mod jobs_import;
 mod layers;
 mod openb;
+mod plan;
 mod queueing;
 mod readme;
 mod report;
