@@ -2356,7 +2356,8 @@ fn unknown_fields_and_types_are_refused() {
     ));
     assert_eq!(
         unknown,
-        "unknown variant `x-best`, expected one of `random`, `spread`, `binpack`"
+        "unknown variant `x-best`, expected one of `random`, `spread`, `binpack`, `x-first-fit`, `x-best-fit`, \
+         `x-worst-fit`, `x-dot-product`, `x-gpu-packing`, `x-fgd`, `x-random-gpu`"
     );
     let size = serde_json::from_value::<TaskOverride>(json!({"memory": "2 GiB"}))
         .expect_err("refused")

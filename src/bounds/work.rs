@@ -236,6 +236,10 @@ impl ClusterWork {
     ) -> Option<Bound> {
         let of = |resource: usize| {
             let level = &self.levels[resource];
+            // Nothing was held for any time since statistics began: who held before does not count.
+            if level.peak == 0 {
+                return 0;
+            }
             let bins: Vec<u64> = capacities.iter().map(|it| it[resource]).collect();
             let tasks = level
                 .at_peak

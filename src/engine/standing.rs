@@ -2,7 +2,7 @@
 
 use super::scale_up::{needed_cpu, resources};
 use super::{Engine, Recorder};
-use crate::batch::{Capacity, JobKind};
+use crate::batch::JobKind;
 use crate::model::arena::{EnvironmentId, JobId, QueueId, TemplateId};
 
 /// A RUNNABLE job whose turn it is: the first of its queue, or one behind it that may pass.
@@ -92,8 +92,8 @@ impl<R: Recorder> Engine<'_, R> {
         if coming.any(|pending| there.descriptions[pending.offer].capacity.fits(&need)) {
             return Hold::Boot;
         }
-        let takes_nodes = there.capacity == Capacity::Ec2;
-        if !self.fits_some_type(id, what) || (what.nodes.is_some() && !takes_nodes) {
+        let takes_it = what.nodes.is_none() || there.takes_multi_node_jobs();
+        if !self.fits_some_type(id, what) || !takes_it {
             return Hold::NoType;
         }
         if !there.is_managed() {

@@ -70,6 +70,8 @@ impl Waits {
 
     fn percentile(&self, batch: usize, confidence: Confidence) -> Option<RunPercentile> {
         const PERCENT: u8 = 95;
+        // The percentile of a short batch is not that of the run: few long ones serve better.
+        let batch = batch.max(self.waits.len() / MOST_BATCHES);
         let sorted = |waits: &[f64]| {
             let mut waits = waits.to_vec();
             waits.sort_unstable_by(f64::total_cmp);
@@ -95,6 +97,9 @@ impl Waits {
         })
     }
 }
+
+/// Batches at most for a percentile.
+const MOST_BATCHES: usize = 16;
 
 /// Whether neighbours are correlated at lag 1 by more than chance: |r| > 1.96 / √n.
 /// Source: Bartlett 1946.

@@ -848,7 +848,7 @@ fn closed_pipe_is_success() {
         assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.err);
         assert_eq!(done.err, "", "{arguments:?}");
     }
-    assert_eq!(names(&folder.path().join("results/start-task")).len(), 5);
+    assert_eq!(names(&folder.path().join("results/start-task")).len(), 6);
 }
 
 #[test]

@@ -135,6 +135,7 @@ workloads:
   - name: jobs
     runTask: {{taskDefinition: job, placementStrategy: [{strategy}]}}
     arrivals: {{process: every, interval: 10s, count: 2}}
+    containers: {{job: {{duration: {{distribution: constant, value: 1h}}}}}}
 assumptions: {{ties: {ties}}}
 "
     );
