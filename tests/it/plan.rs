@@ -88,7 +88,7 @@ const STAFFINGS: [Staffing; 10] = [
     staffing(18.8, 0.5, 21, (100, 1000)),
     staffing(47.8, 0.47, 50, (100, 600)),
     staffing(98.5, 0.64, 100, (80, 300)),
-    staffing(198.5, 0.67, 200, (150, 400)),
+    staffing(188.0, 0.0265, 200, (20, 170)),
 ];
 
 const fn staffing(load: f64, limit: f64, servers: u32, horizon: (u32, u32)) -> Staffing {
