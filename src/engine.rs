@@ -524,6 +524,10 @@ impl<'r, R: Recorder> Engine<'r, R> {
         // Services are there before anything happens.
         self.warm_up_until(SimTime::ZERO);
         self.serve_all();
+        if self.calendar.next_time() != Some(SimTime::ZERO) {
+            self.tell_heads();
+            self.recorder.settled(SimTime::ZERO, &self.world);
+        }
         while let Some(at) = self.calendar.next_time() {
             // Time ends somewhere: at its last moment everything would happen at once for ever.
             if at >= self.horizon.unwrap_or(SimTime::MAX) {

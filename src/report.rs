@@ -3,6 +3,7 @@
 //! Every column is defined in the README. Files are written under temporary names and renamed when
 //! all of them are complete, so that a reader never sees half a file.
 
+pub mod assumed;
 pub mod aws;
 pub mod comparison;
 pub mod directory;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use serde_json::Value;
 
 use super::{Failure, progress_bar};
 use crate::engine::Plan;
@@ -13,8 +14,9 @@ use crate::experiment::Alternative;
 use crate::experiment::metric;
 use crate::experiment::steady::{NoWarmUp, Regime, regime, warm_up};
 use crate::report::table::span;
+use crate::scenario::file::Assumptions;
 use crate::scenario::problem::{Problem, Problems, did_you_mean};
-use crate::scenario::variation::{Combination, Variation, combinations};
+use crate::scenario::variation::{Combination, Variation};
 use crate::scenario::{Loaded, Source};
 use crate::time::SimTime;
 use crate::units::WarmUp;
@@ -34,11 +36,6 @@ pub struct Vary {
 }
 
 impl Vary {
-    /// Every combination of what varies.
-    pub fn combinations(&self) -> Result<Vec<Combination>, Failure> {
-        Ok(combinations(&self.variations()?))
-    }
-
     /// What varies, the placement strategy last.
     pub fn variations(&self) -> Result<Vec<Variation>, Failure> {
         let mut variations = self.variations.clone();
@@ -118,6 +115,16 @@ pub fn settle_warm_up(
         latest(alternatives.iter().map(|it| Ok((&it.name, &it.plan))))
     })?;
     for alternative in alternatives.iter_mut() {
+        if alternative
+            .plan
+            .horizon
+            .is_some_and(|horizon| from >= horizon)
+        {
+            let (name, from) = (&alternative.name, span(from.secs()));
+            return Err(Failure::Input(format!(
+                "error: {name}: statistics would begin at {from}, when the run is over\n  help: give an earlier --warm-up"
+            )));
+        }
         alternative.plan.warm_up = from;
     }
     Ok(sentence)
@@ -132,6 +139,13 @@ pub fn settled(
 ) -> Result<(SimTime, String), Failure> {
     let found = || format!("found by MSER-5 over {PILOTS} runs of each alternative");
     let (from, how) = match wanted {
+        Some(WarmUp::Auto) if regime == Regime::Terminating => {
+            return Err(Failure::Input(
+                "error: warm-up auto: these runs end with their work, and have no steady state\n  help: leave it out, \
+                 or give a horizon"
+                    .to_owned(),
+            ));
+        }
         Some(WarmUp::After(span)) => (SimTime::ZERO + span.span(), "as given".to_owned()),
         Some(WarmUp::Auto) => (find()?, found()),
         None if regime == Regime::SteadyState => (find()?, found()),
@@ -146,7 +160,7 @@ pub fn in_words(regime: Regime, from: SimTime, words: &str, by_itself: bool) -> 
     let kind = match regime {
         Regime::Terminating => "terminating runs: each ends with its work",
         Regime::SteadyState => "steady state: the work never ends by itself",
-        Regime::Cyclic => "from an empty cluster to the horizon, since the load follows the clock",
+        Regime::Cyclic => "from an empty cluster to the horizon, since the load changes with time",
     };
     match from == SimTime::ZERO && by_itself && regime != Regime::SteadyState {
         true => format!("{kind}, {words}"),
@@ -212,10 +226,22 @@ pub fn share(text: &str) -> Result<f64, String> {
         .trim()
         .parse()
         .map_err(|_| "this is no share; write one such as 2% or 0.02".to_owned())?;
-    match (number / whole).is_finite() && number >= 0.0 {
-        true => Ok(number / whole),
-        false => Err("a share is 0 or more".to_owned()),
+    match number / whole {
+        share if (0.0..1.0).contains(&share) => Ok(share),
+        _ => {
+            Err("a share is 0 or more and below 1 (100 %); write one such as 2% or 0.02".to_owned())
+        }
     }
+}
+
+/// The assumptions in force in a scenario, by name.
+pub fn in_force(loaded: &Loaded) -> Value {
+    serde_json::to_value(loaded.assumptions).unwrap_or_default()
+}
+
+/// The assumptions of a scenario that states none, by name.
+pub fn default_assumptions() -> Value {
+    serde_json::to_value(Assumptions::default()).unwrap_or_default()
 }
 
 /// A bar that counts runs, when somebody sits there to see it.

@@ -6,19 +6,20 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::alternatives::{
-    Vary, alternatives, bar, default_folder, load_all, no_such_metric, settle_warm_up, share,
+    Vary, alternatives, bar, default_assumptions, default_folder, in_force, load_all,
+    no_such_metric, settle_warm_up, share,
 };
 use super::{Failure, print, source};
-use crate::experiment::Alternative;
 use crate::experiment::compare::{self, Comparison, Design, Replications};
 use crate::experiment::metric::{Metric, usual};
-use crate::experiment::sensitivity::{Sensitivity, sensitivity, shaken};
+use crate::experiment::sensitivity::{MOST, Sensitivity, sensitivity, shaken};
+use crate::experiment::{self, Alternative};
 use crate::report::comparison::ComparisonReport;
 use crate::report::directory::Directory;
 use crate::scenario::Source;
-use crate::scenario::variation::{Combination, Variation, combinations};
+use crate::scenario::variation::{Combination, Grid, Variation, combinations};
 use crate::statistics::Confidence;
-use crate::statistics::stopping::Precision;
+use crate::statistics::stopping::{LEAST_REPLICATIONS, Precision};
 use crate::units::WarmUp;
 
 /// Run alternatives of a scenario on the same work and say which is better, and how sure that is
@@ -29,13 +30,13 @@ pub struct Compare {
     #[command(flatten)]
     vary: Vary,
     /// Runs of every alternative, each with another seed
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=MOST_REPLICATIONS))]
     replications: u32,
     /// As many runs as it takes until the mean of the first metric is known so well, such as 2%
-    #[arg(long, value_parser = share, conflicts_with = "replications")]
-    precision: Option<f64>,
+    #[arg(long, value_parser = precision, conflicts_with = "replications")]
+    precision: Option<Precision>,
     /// With --precision: at most so many runs of every alternative
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "precision", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "precision", value_parser = clap::value_parser!(u32).range(1..=MOST_REPLICATIONS))]
     at_most: u32,
     /// What to judge by (repeatable; the first ranks): wait.mean, wait.p95, cost, … or a path into
     /// summary.json
@@ -65,30 +66,41 @@ pub struct Compare {
     json: bool,
 }
 
-/// Replications with which ties and arrivals are disturbed.
-const DISTURBED: u32 = 5;
+/// No more replications of an alternative than this.
+const MOST_REPLICATIONS: i64 = 100_000;
+
+/// No more alternatives than this; a sweep takes more.
+const MOST_ALTERNATIVES: usize = 1000;
+
+fn precision(text: &str) -> Result<Precision, String> {
+    Precision::new(share(text)?).ok_or_else(|| "a precision is above 0".to_owned())
+}
 
 pub(super) fn confidence(text: &str) -> Result<Confidence, String> {
-    Confidence::new(share(text)?).ok_or_else(|| "a confidence lies between 0 and 100 %".to_owned())
+    let share = share(text)?;
+    let sensible = (0.5..=0.999_999).contains(&share);
+    let confidence = Confidence::new(share).filter(|_| sensible);
+    confidence.ok_or_else(|| "a confidence lies between 50 % and 99.9999 %".to_owned())
 }
 
 impl Compare {
     /// Loads, runs, writes, prints.
     pub fn run(self) -> Result<(), Failure> {
         let source = source(self.scenario.as_deref())?;
-        let combinations = self.vary.combinations()?;
+        let combinations = self.combinations()?;
         let loaded = load_all(&source, &combinations)?;
         let mut them = alternatives(&loaded, &combinations, self.seed);
         let first = &loaded[0];
         let name = &first.name;
+        let from = settle_warm_up(&mut them, self.warm_up.or(first.warm_up))?;
+        let design = self.design();
+        self.check_paths(&them)?;
         let path = self
             .out
             .clone()
             .unwrap_or_else(|| default_folder(name, "compare"));
         let mut directory = Directory::create(&path)
             .map_err(|message| Failure::Input(format!("error: {message}")))?;
-        let from = settle_warm_up(&mut them, self.warm_up.or(first.warm_up))?;
-        let design = self.design();
         let bar = bar(self.runs(them.len() as u64));
         let done = || {
             if let Some(bar) = &bar {
@@ -96,20 +108,19 @@ impl Compare {
             }
         };
         let comparison = compare::run(&them, design, &done);
-        let sensitivity =
-            match self.no_sensitivity || them.len() < 2 || comparison.metrics.is_empty() {
-                true => Vec::new(),
-                false => disturb(&source, &combinations, &them, &comparison, &done)?,
-            };
+        let sensitivity = match self.no_sensitivity || them.len() < 2 || !is_ranked(&comparison) {
+            true => Vec::new(),
+            false => disturb(&source, &combinations, &them, &comparison, &done)?,
+        };
         if let Some(bar) = &bar {
             bar.finish_and_clear();
         }
-        self.check_metrics(&comparison)?;
         let report = ComparisonReport {
             scenario: name,
             seed: them[0].plan.seed,
             inputs: &first.inputs,
             scenario_text: &first.text,
+            assumptions: [&in_force(first), &default_assumptions()],
             statistics_from: &from,
             comparison: &comparison,
             all_judged: !self.metrics.is_empty(),
@@ -132,6 +143,55 @@ impl Compare {
         ))
     }
 
+    /// The alternatives: not too many, each once, and nothing varies that has an option of its own.
+    fn combinations(&self) -> Result<Vec<Combination>, Failure> {
+        let variations = self.vary.variations()?;
+        for (path, option) in [("seed", "--seed"), ("warmUp", "--warm-up")] {
+            if variations.iter().any(|it| it.name == path) {
+                return Err(Failure::Input(format!(
+                    "error: --vary {path}: alternatives meet the same work over the same time\n  help: give {option}"
+                )));
+            }
+        }
+        let count = Grid::new(variations.clone()).count();
+        if count > MOST_ALTERNATIVES {
+            return Err(Failure::Input(format!(
+                "error: --vary: {count} alternatives are too many to hold each against each\n  help: compare \
+                 {MOST_ALTERNATIVES} at most, or use stowplan sweep"
+            )));
+        }
+        let combinations = combinations(&variations);
+        let mut names: Vec<String> = combinations.iter().map(Combination::name).collect();
+        names.sort();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Failure::Input(format!(
+                "error: {}: this alternative stands twice\n  help: give each value once",
+                pair[0]
+            ))),
+            None => Ok(combinations),
+        }
+    }
+
+    /// A path into `summary.json` that the first run of no alternative has is a slip of the pen.
+    fn check_paths(&self, alternatives: &[Alternative]) -> Result<(), Failure> {
+        let metrics = self.metrics.iter().map(|name| Metric::named(name));
+        let mut missing: Vec<Metric> = metrics.filter(|metric| !metric.is_known()).collect();
+        for alternative in alternatives {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let results = experiment::results(&alternative.plan, 0);
+            missing.retain(|metric| metric.of(&results).is_none());
+        }
+        let missing = missing
+            .iter()
+            .map(|it| no_such_metric("--metric", &it.name));
+        match missing.collect::<Vec<_>>() {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(Failure::Input(missing.join("\n"))),
+        }
+    }
+
     fn design(&self) -> Design {
         let metrics = match self.metrics.is_empty() {
             true => usual(),
@@ -141,7 +201,7 @@ impl Compare {
                 .map(|name| Metric::named(name))
                 .collect(),
         };
-        let replications = match self.precision.and_then(Precision::new) {
+        let replications = match self.precision {
             Some(precision) => Replications::Until {
                 precision,
                 at_most: self.at_most,
@@ -158,31 +218,22 @@ impl Compare {
 
     /// How many runs there will be, as far as that is known.
     fn runs(&self, alternatives: u64) -> u64 {
+        let each = match self.precision {
+            Some(_) => LEAST_REPLICATIONS,
+            None => u64::from(self.replications),
+        };
         let disturbed = match self.no_sensitivity || alternatives < 2 {
             true => 0,
-            false => 2 * DISTURBED,
+            false => 2 * each.min(MOST.into()),
         };
-        let each = match self.precision {
-            Some(_) => 10,
-            None => self.replications,
-        };
-        alternatives * u64::from(each + disturbed)
+        alternatives * (each + disturbed)
     }
+}
 
-    /// A metric of which no run has a value, and that nobody knows, is a slip of the pen.
-    fn check_metrics(&self, comparison: &Comparison) -> Result<(), Failure> {
-        let found = |name: &String| comparison.metrics.iter().any(|it| it.metric.name == *name);
-        let missing: Vec<String> = self
-            .metrics
-            .iter()
-            .filter(|name| !found(name))
-            .map(|name| no_such_metric("--metric", name))
-            .collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::Input(missing.join("\n"))),
-        }
-    }
+/// Whether the first metric has a better direction, and any value.
+fn is_ranked(comparison: &Comparison) -> bool {
+    let first = comparison.metrics.first();
+    first.is_some_and(|it| it.metric.goal.is_some())
 }
 
 fn write(directory: &mut Directory, report: &ComparisonReport<'_>, json: &str) -> io::Result<()> {
@@ -200,9 +251,9 @@ fn disturb(
     comparison: &Comparison,
     done: &(dyn Fn() + Sync),
 ) -> Result<Vec<(&'static str, Sensitivity)>, Failure> {
-    let shaken = sensitivity(comparison, 0, &shaken(alternatives), DISTURBED, done);
+    let shaken = sensitivity(comparison, 0, &shaken(alternatives), done);
     let random = with_random_ties(source, combinations, alternatives)?;
-    let ties = sensitivity(comparison, 0, &random, DISTURBED, done);
+    let ties = sensitivity(comparison, 0, &random, done);
     Ok(vec![("random ties", ties), ("shaken arrivals", shaken)])
 }
 
@@ -213,7 +264,7 @@ fn with_random_ties(
     alternatives: &[Alternative],
 ) -> Result<Vec<Alternative>, Failure> {
     let ties = Variation::of_path("assumptions.ties", ["random".to_owned()]);
-    let value = self::combinations(&[ties]).remove(0).values;
+    let value = Grid::new(vec![ties]).combination(0).values;
     let random: Vec<Combination> = combinations
         .iter()
         .map(|it| Combination {

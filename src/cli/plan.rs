@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::Args;
 
 use super::alternatives::{
-    PILOTS, Vary, default_folder, in_words, load_all, no_such_metric, no_warm_up,
+    PILOTS, Vary, default_assumptions, default_folder, in_force, in_words, load_all,
+    no_such_metric, no_warm_up,
 };
 use super::compare::confidence;
 use super::{Failure, print, progress_bar, source};
@@ -100,6 +101,20 @@ impl Candidates {
                  1..200 by 10"
             )));
         }
+        for (place, it) in variations.iter().enumerate() {
+            let name = &it.name;
+            if variations[..place].iter().any(|other| other.name == *name) {
+                return Err(Failure::Input(format!(
+                    "error: --vary: {name} varies twice\n  help: give all its values at once"
+                )));
+            }
+            if let "seed" | "warmUp" = name.as_str() {
+                return Err(Failure::Input(format!(
+                    "error: --vary {name}: candidates meet the same work over the same time\n  help: give --seed or \
+                     --warm-up"
+                )));
+            }
+        }
         let place = variations
             .iter()
             .rposition(|it| it.values.len() > 1 && it.growing_numbers().is_some());
@@ -183,6 +198,15 @@ impl Plan {
             confidence: self.confidence,
             at_most: self.at_most,
         };
+        if let Some(needed) = standard.runs_to_show() {
+            return Err(Failure::Input(format!(
+                "error: --at-most {}: even if every run meets the target, so few cannot show a probability of {} with \
+                 {} confidence\n  help: give --at-most {needed} or more, or less of --probability",
+                self.at_most,
+                standard.probability,
+                self.confidence.share()
+            )));
+        }
         let fresh = || {
             let maker = Maker {
                 plan: &plan,
@@ -201,6 +225,7 @@ impl Plan {
             seed,
             inputs: &first.inputs,
             scenario_text: &first.text,
+            assumptions: [&in_force(&first), &default_assumptions()],
             statistics_from: &statistics_from,
             names: &candidates.names,
             objective: &of,
@@ -370,8 +395,13 @@ impl Plan {
 fn check_metrics(sizing: &Sizing<'_, Failure>) -> Result<(), Failure> {
     let metrics = sizing.metrics().iter().enumerate();
     let runs = || sizing.seen().values().flat_map(|seen| &seen.runs);
-    let missing = metrics.filter(|(place, _)| runs().all(|run| run.values[*place].is_none()));
     let targets = sizing.standard().targets.len();
+    // Where nothing began there are no waits: such a run meets nothing.
+    let of_tasks = ["wait.", "slowdown.", "turnaround.", "makespan"];
+    let may_lack = |metric: &Metric| of_tasks.iter().any(|it| metric.name.starts_with(it));
+    let missing = metrics
+        .filter(|(place, metric)| *place >= targets || !may_lack(metric))
+        .filter(|(place, _)| runs().all(|run| run.values[*place].is_none()));
     told(missing.map(|(place, metric)| match place < targets {
         true => ("--target", metric),
         false => ("--minimise", metric),

@@ -56,7 +56,7 @@ pub struct Sweep {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads; the results do not depend on it [default: RAYON_NUM_THREADS, or one a core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     threads: Option<u16>,
     #[command(flatten)]
     shard: ShardArguments,
@@ -108,6 +108,8 @@ impl Sweep {
         study.run(&directory, &wanted)?;
         let mut whole = open(&directory)?;
         whole.journal.runs.sort_by_key(|(number, _)| *number);
+        // A run that stands twice was made by two processes, and is the same run.
+        whole.journal.runs.dedup_by_key(|(number, _)| *number);
         if shard == Shard::WHOLE {
             return print(&directory.publish(&whole)?);
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
+use super::alternatives::default_assumptions;
 use crate::experiment::Run;
 use crate::experiment::journal::Journal;
 use crate::experiment::sweep::Shard;
@@ -147,12 +148,21 @@ impl SweepDirectory {
         }
     }
 
-    /// Throws away the journal of an earlier start.
+    /// Throws away the journal of an earlier start, and the results that were made of it.
     pub fn forget(&self) -> Result<(), Failure> {
-        match fs::remove_file(self.journal_path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(&error)),
-            _ => Ok(()),
+        let results = ["runs.csv", "summary.csv", "experiment.json", "report.html"];
+        let results = results.map(|name| self.path.join(name));
+        let whole = self.shard == Shard::WHOLE;
+        let results = results.into_iter().filter(|_| whole);
+        for path in results.chain([self.journal_path()]) {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed(&error));
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Writes a whole journal in the place of an earlier one.
@@ -192,7 +202,10 @@ impl SweepDirectory {
         report.runs(directory.open("runs.csv")?)?;
         report.summary(directory.open("summary.csv")?)?;
         directory.write("experiment.json", report.json().as_bytes())?;
-        directory.write("report.html", report.page().html().as_bytes())?;
+        directory.write(
+            "report.html",
+            report.page(&default_assumptions()).html().as_bytes(),
+        )?;
         journal.write(directory.open(&journal_name(self.shard))?)?;
         directory.publish_among_others()?;
         Ok(())

@@ -99,9 +99,11 @@ pub fn run(alternatives: &[Alternative], design: Design, done: &(dyn Fn() + Sync
         };
         let estimates = estimates(&runs, 0, design.confidence);
         let known = estimates.iter().flatten();
-        precise = Some(known.clone().all(|estimate| enough(estimate, precision)));
-        let next = known.map(|estimate| next_count(estimate, precision)).max();
-        let next = next.unwrap_or(0).min(at_most.into()) as u32;
+        let is_enough = |it: &Option<Estimate>| it.is_some_and(|it| enough(&it, precision));
+        precise = Some(estimates.iter().all(is_enough));
+        // Runs without a value do not count towards those that are needed.
+        let next = known.map(|it| u64::from(wanted) + next_count(it, precision) - it.count);
+        let next = next.max().unwrap_or(0).min(at_most.into()) as u32;
         if precise == Some(true) || next <= wanted {
             break;
         }
@@ -125,7 +127,7 @@ pub fn run(alternatives: &[Alternative], design: Design, done: &(dyn Fn() + Sync
 fn is_deterministic(runs: &[Vec<Run>]) -> bool {
     let same = |runs: &Vec<Run>| {
         runs.windows(2)
-            .all(|pair| pair[0].values == pair[1].values && pair[0].end == pair[1].end)
+            .all(|pair| pair[0].values == pair[1].values && pair[0].events == pair[1].events)
     };
     runs.iter().all(same) && runs.iter().any(|runs| runs.len() > 1)
 }

@@ -4,8 +4,9 @@
 //! and the decision falls as soon as one lies wholly on one side. To look again and again would find
 //! sooner or later what is not so; hence the error that is allowed, α = 1 − confidence, is shared
 //! equally among the looks that there may be and the criteria (Bonferroni): with L looks and k
-//! criteria either end of an interval errs with probability α / (L k) at most, whatever the runs
-//! depend on. So a fleet that misses a target is said to meet all with probability α at most, and one
+//! criteria either end of an interval errs with probability α / (L k); exactly at most that for the
+//! probability that a run meets its targets, nearly for a mean, whose limits rest on how skewed the
+//! runs that were seen are. So a fleet that misses a target is said to meet all with probability α at most, and one
 //! that meets all is said to miss one with probability α at most. Since all looks hold at once, what
 //! remains is where their intervals overlap, and a decision once made stands.
 //!
@@ -99,6 +100,30 @@ impl Standard {
         next.unwrap_or(self.at_most)
     }
 
+    /// How many runs it would take at least to show that a run meets its targets with the probability
+    /// that is asked for; absent when `at_most` may do, or nothing is judged by run.
+    pub fn runs_to_show(&self) -> Option<u32> {
+        let criteria = self.criteria();
+        if !criteria.contains(&About::EachRun) {
+            return None;
+        }
+        let shown = |at_most: u32| {
+            let looks = Standard {
+                at_most,
+                ..self.clone()
+            }
+            .looks()
+            .len();
+            let error = self.confidence.error() / (looks * criteria.len()) as f64;
+            error.powf(1.0 / f64::from(at_most)) >= self.probability
+        };
+        let mut needed = self.at_most;
+        while !shown(needed) {
+            needed = needed.checked_mul(2)?;
+        }
+        (needed > self.at_most).then_some(needed)
+    }
+
     /// What must hold.
     fn criteria(&self) -> Vec<About> {
         let judged = |wanted| {
@@ -129,7 +154,10 @@ impl Standard {
         let criterion = |about| {
             let interval = match about {
                 About::EachRun => self.probability_to_meet(runs, &reached, error),
-                About::Mean(target) => expected_value(target, runs, &reached, error),
+                About::Mean(target) => {
+                    let is_upper = self.targets[target].relation.is_upper_limit();
+                    expected_value(target, is_upper, runs, &reached, error)
+                }
             };
             let decision = self.decision(about, interval);
             Criterion {
@@ -182,20 +210,72 @@ impl Standard {
     }
 }
 
-/// Where the expected value of a metric lies, by t limits of which each errs with this probability;
-/// absent when a run has no such number.
-fn expected_value(target: usize, runs: &[Run], looks: &[usize], error: f64) -> Option<Interval> {
+/// Fewer runs than these do not show that the mean of a skewed number meets its target.
+const LEAST_TO_ACCEPT: usize = 20;
+
+/// Equal numbers of so many runs that are not alike say something of a mean.
+const LEAST_EQUAL: usize = 40;
+
+/// Where the expected value of a metric lies, by limits of which each errs with about this
+/// probability; absent when a run has no such number. Waits are skewed, so the limits are the t
+/// limits with Hall's correction for skewness, and none that could accept before
+/// [`LEAST_TO_ACCEPT`] runs.
+fn expected_value(
+    target: usize,
+    is_upper: bool,
+    runs: &[Run],
+    looks: &[usize],
+    error: f64,
+) -> Option<Interval> {
     let value = |run: &Run| run.values.get(target).copied().flatten();
     let values: Vec<f64> = runs.iter().map(value).collect::<Option<_>>()?;
     let constant = values.windows(2).all(|pair| pair[0] == pair[1]);
     let intervals = looks.iter().filter_map(|look| {
         let moments = Moments::of(values[..*look].iter().copied())?;
         let half_width = moments.half_width(2.0 * error)?;
-        // A beginning that is constant by chance says nothing of the spread.
-        let says_something = half_width > 0.0 || constant;
-        says_something.then(|| Interval::around(moments.mean, half_width))
+        if half_width == 0.0 {
+            // A beginning that is constant by chance says nothing of the spread.
+            let sure = are_alike(runs) || (constant && *look >= LEAST_EQUAL);
+            return sure.then(|| Interval::around(moments.mean, 0.0));
+        }
+        let mut limits = skewed_limits(&values[..*look], &moments, half_width)?;
+        if *look < LEAST_TO_ACCEPT && is_upper {
+            limits.high = f64::INFINITY;
+        } else if *look < LEAST_TO_ACCEPT {
+            limits.low = f64::NEG_INFINITY;
+        }
+        Some(limits)
     });
     Some(intervals.fold(NOTHING_KNOWN, overlap))
+}
+
+/// The t limits of a mean, corrected for the skewness γ of the numbers: with T = √n (mean − μ) / s, g(T)
+/// = T + γ T² / (3 √n) + γ² T³ / (27 n) + γ / (6 √n) is nearly free of it, and is inverted here.
+///
+/// Source: Hall 1992, "On the removal of skewness by transformation", Journal of the Royal
+/// Statistical Society B 54.
+fn skewed_limits(values: &[f64], moments: &Moments, half_width: f64) -> Option<Interval> {
+    let count = values.len() as f64;
+    let root = count.sqrt();
+    let error = (moments.variance? / count).sqrt();
+    let quantile = half_width / error;
+    let moment = |power: i32| {
+        let sum: f64 = values
+            .iter()
+            .map(|it| (it - moments.mean).powi(power))
+            .sum();
+        sum / count
+    };
+    let skewness = moment(3) / moment(2).powf(1.5);
+    if skewness.abs() < 1e-6 {
+        return Some(Interval::around(moments.mean, half_width));
+    }
+    let slope = skewness / root;
+    let inverse = |x: f64| 3.0 / slope * ((1.0 + slope * (x - slope / 6.0)).cbrt() - 1.0);
+    Some(Interval {
+        low: moments.mean - error * inverse(quantile),
+        high: moments.mean - error * inverse(-quantile),
+    })
 }
 
 const NOTHING_KNOWN: Interval = Interval {

@@ -92,7 +92,10 @@ impl Waits {
             .collect();
         Some(RunPercentile {
             value: whole.value,
-            interval: Estimate::of(&batches, confidence)?.interval()?,
+            interval: Interval::around(
+                whole.value,
+                Estimate::of(&batches, confidence)?.half_width?,
+            ),
             by: Method::Batches,
         })
     }

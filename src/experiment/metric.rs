@@ -94,6 +94,28 @@ fn fragmentation(it: &ResourceResults) -> (f64, f64) {
     (it.stranded * capacity(it), free.max(f64::MIN_POSITIVE))
 }
 
+/// Tasks, or jobs where there are any, that still wait to begin at the end.
+fn waiting(results: &Results) -> f64 {
+    let count = match &results.jobs {
+        Some(jobs) => {
+            let states = &jobs.statistics.states;
+            states.submitted + states.pending + states.runnable
+        }
+        None => results.tasks.waiting + results.tasks.provisioning,
+    };
+    count as f64
+}
+
+/// Unit and goal of the metric at a path, as far as its names tell.
+fn of_path(path: &str) -> (Unit, Option<Goal>) {
+    let has = |name: &str| path.split('.').any(|part| part == name);
+    match has("wait") || has("turnaround") {
+        true => (Unit::Seconds, LOWER),
+        false if has("boundedSlowdown") => (Unit::Number, LOWER),
+        false => (Unit::Number, None),
+    }
+}
+
 fn over_all(results: &Results, of: fn(&ClusterResults) -> f64) -> Option<f64> {
     let clusters = &results.clusters;
     (!clusters.is_empty()).then(|| clusters.iter().map(of).sum())
@@ -150,6 +172,7 @@ known! {
     "instances.registered", Number, LOWER, |it| over_all(it, registered);
     "instances.peak", Number, LOWER, |it| over_all(it, |cluster| cluster.instances_used.peak as f64);
     "placed", Number, Some(Goal::Higher), |it| Some(it.tasks.placed as f64);
+    "waiting", Number, LOWER, |it| Some(waiting(it));
     "refusals", Number, LOWER, |it| Some(it.calls.refused as f64);
     "given-up", Number, LOWER, |it| Some(it.tasks.given_up as f64);
     "failed", Number, LOWER, |it| it.jobs.as_ref().map(|jobs| jobs.statistics.states.failed as f64);
@@ -160,7 +183,7 @@ known! {
 }
 
 /// The metrics of a comparison that asks for none in particular.
-const USUAL: [&str; 17] = [
+const USUAL: [&str; 18] = [
     "wait.mean",
     "wait.p50",
     "wait.p95",
@@ -175,6 +198,7 @@ const USUAL: [&str; 17] = [
     "fragmentation.cpu",
     "fragmentation.memory",
     "instances.used",
+    "waiting",
     "refusals",
     "given-up",
     "cost",
@@ -198,11 +222,14 @@ impl Metric {
     /// `clusters[default].groups[family:web].wait.p95`: items of lists go by number or by name.
     pub fn named(name: &str) -> Metric {
         let known = known().into_iter().find(|metric| metric.name == name);
-        known.unwrap_or_else(|| Metric {
-            name: name.to_owned(),
-            unit: Unit::Number,
-            goal: None,
-            reading: Reading::Path,
+        known.unwrap_or_else(|| {
+            let (unit, goal) = of_path(name);
+            Metric {
+                name: name.to_owned(),
+                unit,
+                goal,
+                reading: Reading::Path,
+            }
         })
     }
 

@@ -6,68 +6,101 @@
 
 use serde::Serialize;
 
-use super::compare::{Comparison, ranks};
-use super::{Alternative, replicate};
+use super::Alternative;
+use super::compare::{self, Compared, Comparison, Design, Replications};
 use crate::statistics::verdict::Verdict;
 
 /// What happens to a ranking when something is disturbed that should not matter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Sensitivity {
     /// Mean of the metric for each alternative; absent where no run has a value.
     pub means: Vec<Option<f64>>,
     /// Rank of each alternative, from 1.
     pub ranks: Vec<Option<usize>>,
-    /// Pairs in which the one that was found better is no longer: numbers of the better and the
-    /// other.
+    /// Pairs in which the one that was found better is found worse: numbers of the one and the other.
     pub overturned: Vec<(usize, usize)>,
+    /// Pairs in which the one that was found better is no longer found so.
+    pub uncertain: Vec<(usize, usize)>,
     /// Replications of each alternative.
     pub replications: u32,
 }
 
-impl Sensitivity {
-    /// Whether everybody who was found better is still.
-    pub fn survives(&self) -> bool {
-        self.overturned.is_empty()
-    }
-}
+/// Disturbed replications at most of each alternative: enough to see a difference turn.
+pub const MOST: u32 = 50;
 
-/// Runs disturbed alternatives, in the order of those of the comparison, and holds them against it
-/// by the metric with this number among those that were compared.
+/// Runs disturbed alternatives, in the order of those of the comparison, as often as it did (but no
+/// more than [`MOST`] times), and holds its verdicts on the metric with this number among those that
+/// were compared against theirs.
 pub fn sensitivity(
     comparison: &Comparison,
     metric: usize,
     disturbed: &[Alternative],
-    replications: u32,
     done: &(dyn Fn() + Sync),
 ) -> Sensitivity {
     let compared = &comparison.metrics[metric];
-    let wanted = std::slice::from_ref(&compared.metric);
-    let runs = replicate(disturbed, 0..replications, wanted, done);
-    let means: Vec<Option<f64>> = runs
-        .iter()
-        .map(|runs| {
-            let values: Vec<f64> = runs.iter().filter_map(|run| run.values[0]).collect();
-            let count = values.len() as f64;
-            (count > 0.0).then(|| values.iter().sum::<f64>() / count)
+    let replications = comparison.runs.first().map_or(0, Vec::len) as u32;
+    let replications = replications.min(MOST);
+    let design = Design {
+        metrics: vec![compared.metric.clone()],
+        replications: Replications::Exactly(replications),
+        confidence: comparison.design.confidence,
+        margin: comparison.design.margin,
+    };
+    let again = compare::run(disturbed, design, done);
+    let Some(again) = again.metrics.first() else {
+        return Sensitivity {
+            means: vec![None; disturbed.len()],
+            ranks: vec![None; disturbed.len()],
+            overturned: Vec::new(),
+            uncertain: decided(compared),
+            replications,
+        };
+    };
+    let verdict = |better: usize, other: usize| {
+        let mut pairs = again.pairs.iter();
+        pairs.find_map(|pair| match (pair.first, pair.second) {
+            (first, second) if (first, second) == (better, other) => pair.verdict,
+            (first, second) if (second, first) == (better, other) => pair.verdict.map(turned),
+            _ => None,
         })
-        .collect();
-    let ranks = ranks(&means, compared.metric.goal);
-    let decided = compared
-        .pairs
-        .iter()
-        .filter_map(|pair| match pair.verdict? {
-            Verdict::Better => Some((pair.first, pair.second)),
-            Verdict::Worse => Some((pair.second, pair.first)),
-            Verdict::Same | Verdict::CannotTell { .. } => None,
-        });
-    let overturned = decided
-        .filter(|(better, other)| ranks[*better] >= ranks[*other])
-        .collect();
+    };
+    let with = |wanted: fn(Option<Verdict>) -> bool| {
+        let pairs = decided(compared).into_iter();
+        pairs
+            .filter(|(better, other)| wanted(verdict(*better, *other)))
+            .collect()
+    };
     Sensitivity {
-        means,
-        ranks,
-        overturned,
+        means: again
+            .estimates
+            .iter()
+            .map(|estimate| estimate.map(|it| it.mean))
+            .collect(),
+        ranks: again.ranks(),
+        overturned: with(|verdict| verdict == Some(Verdict::Worse)),
+        uncertain: with(|verdict| !matches!(verdict, Some(Verdict::Better | Verdict::Worse))),
         replications,
+    }
+}
+
+/// The pairs that a comparison has told apart: the better first.
+fn decided(compared: &Compared) -> Vec<(usize, usize)> {
+    let pairs = compared.pairs.iter();
+    let pairs = pairs.filter_map(|pair| match pair.verdict? {
+        Verdict::Better => Some((pair.first, pair.second)),
+        Verdict::Worse => Some((pair.second, pair.first)),
+        Verdict::Same | Verdict::CannotTell { .. } => None,
+    });
+    pairs.collect()
+}
+
+/// What may be said of the second against the first.
+const fn turned(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Better => Verdict::Worse,
+        Verdict::Worse => Verdict::Better,
+        Verdict::Same | Verdict::CannotTell { .. } => verdict,
     }
 }
 

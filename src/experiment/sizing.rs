@@ -170,6 +170,13 @@ impl<'a, E> Sizing<'a, E> {
                 chosen = Some(candidate);
             }
         }
+        // Where more is cheaper, a candidate that ran on the way may be the better one.
+        for candidate in self.seen.keys().copied().collect::<Vec<_>>() {
+            let meets = self.evidence(candidate).decision == Decision::Meets;
+            if meets && chosen.is_some_and(|best| self.by_objective(candidate, best).is_lt()) {
+                chosen = Some(candidate);
+            }
+        }
         let next_cheaper = match chosen {
             Some(chosen) => self.next_cheaper(chosen)?,
             None => None,

@@ -12,7 +12,7 @@ use crate::metrics::level::Bins;
 use crate::rng::nth_seed;
 use crate::statistics::warm_up::{average, truncation};
 use crate::time::{SimDuration, SimTime};
-use crate::workload::Arrivals;
+use crate::workload::{Arrivals, Workload};
 
 /// What ends a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,8 @@ pub enum Regime {
     Terminating,
     /// Its horizon only, and its load is the same all the time.
     SteadyState,
-    /// Its horizon only, and its load follows the hours of the day or comes in regular bursts.
+    /// Its horizon only, and its load changes with time: it follows the hours of the day, comes in
+    /// regular bursts, ends before the others does, or something is done at given times.
     Cyclic,
 }
 
@@ -40,9 +41,16 @@ pub fn regime(plan: &Plan) -> Regime {
             _ if workload.is_service() => Regime::SteadyState,
             _ => Regime::Terminating,
         });
-    match plan.horizon {
-        Some(_) => regimes.max().unwrap_or(Regime::Terminating),
-        None => Regime::Terminating,
+    // Work that ends by itself, or is done at given times, makes one hour unlike another.
+    let finite = |workload: &Workload| match &workload.arrivals {
+        Arrivals::Process(process) => !process.is_endless() && !workload.is_service(),
+        Arrivals::Trace(_) => !workload.is_service(),
+    };
+    let changes = !plan.actions.is_empty() || plan.workloads.items().iter().any(finite);
+    match (plan.horizon, regimes.max().unwrap_or(Regime::Terminating)) {
+        (None, _) => Regime::Terminating,
+        (Some(_), Regime::SteadyState) if changes => Regime::Cyclic,
+        (Some(_), regime) => regime,
     }
 }
 

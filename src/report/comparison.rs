@@ -4,6 +4,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
+use super::assumed::assumptions;
 use super::html::{self, Page};
 use super::runs::RunRows;
 use super::table::{Block, Table, span};
@@ -20,9 +21,10 @@ const MOST_COLUMNS: usize = 6;
 const MOST_SENTENCES: usize = 15;
 
 /// The metrics on which alternatives are judged in sentences, where nobody chose others.
-pub(super) const JUDGED: [&str; 5] = [
+pub(super) const JUDGED: [&str; 6] = [
     "wait.mean",
     "wait.p95",
+    "waiting",
     "instances.used",
     "given-up",
     "cost",
@@ -38,6 +40,8 @@ pub struct ComparisonReport<'a> {
     pub inputs: &'a [Input],
     /// The scenario as it was read.
     pub scenario_text: &'a str,
+    /// Assumptions in force for the first alternative, and those of a scenario that states none.
+    pub assumptions: [&'a Value; 2],
     /// From when on runs were measured.
     pub statistics_from: &'a str,
     /// What came out.
@@ -86,6 +90,15 @@ impl ComparisonReport<'_> {
             ),
             self.statistics_from.to_owned(),
         ];
+        let waits = self.comparison.metrics.iter().any(|it| {
+            it.metric.name == "waiting" && it.estimates.iter().flatten().any(|it| it.mean > 0.0)
+        });
+        if waits {
+            lines.push(
+                "waits leave out whoever still waited at the end: hold them against `waiting`"
+                    .to_owned(),
+            );
+        }
         if self.comparison.deterministic {
             lines.push(
                 "every replication gave the same: nothing in the scenario is left to chance, so there is nothing \
@@ -173,10 +186,10 @@ impl ComparisonReport<'_> {
                 .iter()
                 .map(|(what, it)| self.survival(what, it))
                 .collect(),
-            false => vec![
-                "no alternative was found better than another: there is no ranking to overturn"
-                    .to_owned(),
-            ],
+            false => vec![format!(
+                "by {} no alternative was found better than another: there is no ranking to overturn",
+                compared.metric.name
+            )],
         };
         Some(Block {
             lines,
@@ -187,21 +200,25 @@ impl ComparisonReport<'_> {
     fn survival(&self, what: &str, it: &Sensitivity) -> String {
         let names = &self.comparison.alternatives;
         let runs = it.replications;
-        if it.survives() {
-            return format!("the ranking survives {what} ({runs} replications each)");
-        }
-        let pairs = it.overturned.iter();
-        let pairs: Vec<String> = pairs
-            .map(|(better, other)| {
-                format!(
-                    "{} is no longer better than {}",
-                    names[*better], names[*other]
-                )
-            })
-            .collect();
-        format!(
-            "the ranking does NOT survive {what} ({runs} replications each): {}",
+        let told = |pairs: &[(usize, usize)], words: &str| {
+            let pairs = pairs.iter();
+            let pairs: Vec<String> = pairs
+                .map(|(better, other)| format!("{} {words} {}", names[*better], names[*other]))
+                .collect();
             pairs.join("; ")
+        };
+        if !it.overturned.is_empty() {
+            let pairs = told(&it.overturned, "is worse there than");
+            return format!("the ranking does NOT survive {what} ({runs} replications): {pairs}");
+        }
+        if !it.uncertain.is_empty() {
+            let pairs = told(&it.uncertain, "is not shown to be better than");
+            return format!(
+                "the ranking is less certain under {what} ({runs} replications): {pairs}"
+            );
+        }
+        format!(
+            "the ranking survives {what}: whoever was found better is found so again ({runs} replications)"
         )
     }
 
@@ -297,7 +314,7 @@ impl ComparisonReport<'_> {
         let sensitivity: Vec<Value> = self
             .sensitivity
             .iter()
-            .map(|(what, it)| json!({"disturbed": what, "survives": it.survives(), "ranking": it}))
+            .map(|(what, it)| json!({"disturbed": what, "ranking": it}))
             .collect();
         let document = json!({
             "stowplan": env!("CARGO_PKG_VERSION"),
@@ -349,12 +366,38 @@ impl ComparisonReport<'_> {
         let pictures = page.section("Pictures");
         for compared in self.judged() {
             pictures.figure(&html::interval_plot(&self.plot(compared)));
+            pictures.figure(&html::interval_plot(&self.differences(compared)));
         }
         if let Some(block) = self.stability() {
             page.section("Does chance decide?").block(&block);
         }
+        let [in_force, defaults] = self.assumptions;
+        assumptions(&mut page, in_force, defaults);
         page.scenario(self.inputs, self.scenario_text);
         page
+    }
+
+    /// What is sure of the differences, however wide the intervals of the means are.
+    fn differences(&self, compared: &Compared) -> html::IntervalPlot {
+        let names = &self.comparison.alternatives;
+        let rows = compared
+            .pairs
+            .iter()
+            .take(MOST_SENTENCES)
+            .map(|pair| html::Interval {
+                name: format!("{} − {}", names[pair.first], names[pair.second]),
+                mean: pair.difference.mean,
+                ends: pair.difference.interval().map(|it| (it.low, it.high)),
+            });
+        html::IntervalPlot {
+            title: format!("Differences of {}", compared.metric.name),
+            caption: "Mean over the replications of the first less the second, on the same work, with the interval \
+                      that the verdict rests on."
+                .to_owned(),
+            measure: measure(&compared.metric),
+            reference: Some(0.0),
+            rows: rows.collect(),
+        }
     }
 
     fn plot(&self, compared: &Compared) -> html::IntervalPlot {
@@ -466,6 +509,11 @@ fn pairing(compared: &Compared) -> Option<String> {
         true => format!("{ratio:.1}"),
         false => "more than 1,000".to_owned(),
     };
+    if most < 1.05 {
+        return Some(format!(
+            "{name}: meeting the same work did not cut the variance of the difference"
+        ));
+    }
     let (least, most) = (times(least), times(most));
     let range = match least == most {
         true => least,
@@ -481,6 +529,8 @@ pub fn value(metric: &Metric, number: f64) -> String {
     match metric.unit {
         Unit::Seconds => span(number),
         Unit::Share => percent(number),
+        // A cent is much of a small sum.
+        Unit::Dollars if number.abs() < 10.0 => format!("{number:.4} USD"),
         Unit::Dollars => format!("{number:.2} USD"),
         Unit::Number => plain(number),
     }

@@ -3,6 +3,8 @@
 
 mod written;
 
+use serde_json::Value;
+
 use super::comparison::{percent, plain, value};
 use super::table::{Block, Table};
 use super::tables::Input;
@@ -23,6 +25,8 @@ pub struct SizingReport<'a, E> {
     pub inputs: &'a [Input],
     /// The scenario as it was read.
     pub scenario_text: &'a str,
+    /// Assumptions in force for the first candidate, and those of a scenario that states none.
+    pub assumptions: [&'a Value; 2],
     /// From when on runs were measured.
     pub statistics_from: &'a str,
     /// Names of all candidates, by number.
@@ -96,8 +100,8 @@ impl<E> SizingReport<'_, E> {
             return vec![self.none_found()];
         };
         let what = match self.found.next_cheaper {
-            Some(_) => "is the cheapest that meets the target",
-            None => "meets the target, and there is no cheaper candidate",
+            Some(_) => "is the cheapest that was shown to meet the target",
+            None => "meets the target, and no cheaper candidate ran",
         };
         let mut parts = vec![self.certificate(chosen, what)];
         if let Some(next) = self.found.next_cheaper {
@@ -123,11 +127,19 @@ impl<E> SizingReport<'_, E> {
         let all = self.names.len();
         match self.found.chosen {
             Some(chosen) => format!(
-                "{} is the cheapest that meets the target",
+                "{} is the cheapest that was shown to meet the target",
                 self.names[chosen]
             ),
             None if all == 1 => "the only candidate was not shown to meet the target".to_owned(),
-            None => format!("none of the {all} candidates was shown to meet the target"),
+            None => match self.sizing.seen().len() {
+                seen if seen == all => {
+                    format!("none of the {all} candidates was shown to meet the target")
+                }
+                seen => format!(
+                    "none of the {seen} candidates that ran, out of {all}, was shown to meet the target: the search \
+                     takes for granted that more is easier; --exhaustive does not"
+                ),
+            },
         }
     }
 
@@ -136,6 +148,7 @@ impl<E> SizingReport<'_, E> {
         let of = match self.sizing.what_to_minimise() {
             // The name tells it already.
             Objective::Number(_) => String::new(),
+            Objective::Metric(_) if !self.sizing.objective(candidate).is_finite() => String::new(),
             Objective::Metric(_) => format!(", {} {},", self.objective, self.cost(candidate)),
         };
         let evidence = self.sizing.evidence(candidate);
@@ -258,6 +271,10 @@ impl<E> SizingReport<'_, E> {
             };
             format!("warning: {metric} {what} with {larger} than with {smaller}")
         };
+        // When everything was decided, nothing was taken for granted.
+        if self.sizing.seen().len() == self.names.len() {
+            return Vec::new();
+        }
         let mut lines: Vec<String> = self.sizing.contradictions().iter().map(sentence).collect();
         if !lines.is_empty() {
             lines.push(

@@ -5,6 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::assumed::assumptions;
 use super::comparison::{JUDGED, measure, percent, with_half_width};
 use super::html::{self, Page};
 use super::runs::{RunRows, number};
@@ -333,8 +334,8 @@ impl<'a> SweepReport<'a> {
         table
     }
 
-    /// `report.html`.
-    pub fn page(&self) -> Page {
+    /// `report.html`; `defaults` are the assumptions of a scenario that states none.
+    pub fn page(&self, defaults: &Value) -> Page {
         let head = self.head;
         let mut page = Page::new(&format!("Sweep {}", head.name));
         let introduction = page.introduction();
@@ -379,6 +380,7 @@ impl<'a> SweepReport<'a> {
             page.section("Experiment")
                 .code("The experiment as it was read", text);
         }
+        assumptions(&mut page, &head.assumptions, defaults);
         page.scenario(&head.inputs, &head.scenario_text);
         page
     }

@@ -30,7 +30,8 @@ impl Pair {
 
     /// Two-sided p-value of the paired t test of "no difference on average"; absent for one run.
     ///
-    /// Differences that are all equal leave no doubt: 0, or 1 when there is none.
+    /// Differences that are all equal leave no doubt where nothing is left to chance: 0, or 1 when
+    /// there is none. Where it is, they may be equal by chance: the sign test's 2^(1 − n) then.
     fn p_value(&self) -> Option<f64> {
         let Moments {
             count,
@@ -40,9 +41,27 @@ impl Pair {
         let error = (variance? / count as f64).sqrt();
         Some(match (mean == 0.0, error == 0.0) {
             (true, _) => 1.0,
-            (false, true) => 0.0,
+            (false, true) if self.is_certain() => 0.0,
+            (false, true) => 2.0_f64.powi(1 - i32::try_from(count).unwrap_or(i32::MAX)),
             (false, false) => 2.0 * student::upper_tail((mean / error).abs(), count - 1),
         })
+    }
+
+    /// Whether neither of the two varies at all.
+    fn is_certain(&self) -> bool {
+        self.first.variance == Some(0.0) && self.second.variance == Some(0.0)
+    }
+
+    /// Half the width of the t interval at this error; absent where equal differences do not yet
+    /// tell.
+    fn half_width(&self, error: f64) -> Option<f64> {
+        let by_chance = self.difference.variance == Some(0.0)
+            && self.difference.mean != 0.0
+            && !self.is_certain();
+        match by_chance && self.p_value()? > error {
+            true => None,
+            false => self.difference.half_width(error),
+        }
     }
 
     fn variance_ratio(&self) -> Option<f64> {
@@ -64,7 +83,8 @@ pub struct Difference {
     pub second: f64,
     /// Mean of first − second, run by run.
     pub mean: f64,
-    /// Half the width of the step-down interval (see [`compare`]); 0 when all differences are equal.
+    /// Half the width of the step-down interval (see [`compare`]); 0 when all differences are equal,
+    /// absent when they may be so by chance.
     pub half_width: Option<f64>,
     /// Half the width of the Bonferroni interval: all of the family cover at once with the
     /// confidence. Never narrower than the step-down interval.
@@ -116,8 +136,8 @@ pub fn compare(pairs: &[Pair], confidence: Confidence) -> Vec<Difference> {
         first: pair.first.mean,
         second: pair.second.mean,
         mean: pair.difference.mean,
-        half_width: pair.difference.half_width(alpha / step.among as f64),
-        simultaneous_half_width: pair.difference.half_width(alpha / pairs.len() as f64),
+        half_width: pair.half_width(alpha / step.among as f64),
+        simultaneous_half_width: pair.half_width(alpha / pairs.len() as f64),
         p_value: pair.p_value(),
         adjusted_p_value: pair.p_value().map(|_| step.adjusted),
         variance_ratio: pair.variance_ratio(),

@@ -8,6 +8,7 @@ use super::SizingReport;
 use crate::experiment::evidence::{Decision, Evidence};
 use crate::experiment::sizing::{Contradiction, Objective};
 use crate::experiment::target::{Judged, Target};
+use crate::report::assumed::assumptions;
 use crate::report::comparison::measure;
 use crate::report::html::{self, Page, Point, PointKind, Scatter};
 use crate::report::runs::RunRows;
@@ -155,6 +156,8 @@ impl<E> SizingReport<'_, E> {
             page.section("Pareto front").figure(&html::scatter(&front));
         }
         page.section("Candidates").block(&self.table(usize::MAX));
+        let [in_force, defaults] = self.assumptions;
+        assumptions(&mut page, in_force, defaults);
         page.scenario(self.inputs, self.scenario_text);
         page
     }

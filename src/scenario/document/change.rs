@@ -6,6 +6,9 @@ use super::tree::{Entry, Item, Node, NodeId, Position, Tree};
 use super::yaml;
 use crate::scenario::problem::{Problem, Problems, quoted};
 
+/// Deeper than documents may be nested.
+const MOST_STEPS: usize = 64;
+
 /// A value that takes the place of another.
 ///
 /// The path is that of messages, `clusters[0].containerInstances[0].count`. An item of a list may
@@ -239,7 +242,10 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
             rest = &key[end..];
         }
     }
-    Ok(steps)
+    match steps.len() > MOST_STEPS {
+        true => Err(format!("a path has at most {MOST_STEPS} steps")),
+        false => Ok(steps),
+    }
 }
 
 #[cfg(test)]
