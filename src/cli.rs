@@ -29,7 +29,7 @@ use crate::scenario::{self, Source};
 /// The scenario that `stowplan run` runs when it is given none.
 pub const QUICKSTART: &str = include_str!("../scenarios/quickstart.yaml");
 
-/// Simulates clusters scheduled the way Amazon ECS places tasks.
+/// Simulates clusters scheduled the way Amazon ECS places tasks and AWS Batch runs jobs.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
 struct Arguments {

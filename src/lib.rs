@@ -1,4 +1,5 @@
-//! A discrete-event simulator of clusters that are scheduled the way Amazon ECS places tasks.
+//! A discrete-event simulator of clusters that are scheduled the way Amazon ECS places tasks and AWS
+//! Batch runs jobs.
 //!
 //! A simulated clock drives container instances with CPU, memory, GPUs, host ports and network
 //! interfaces, which come and go with their Auto Scaling groups, drain, fail and are taken back, and
@@ -7,7 +8,11 @@
 //! measured. The life of an event: [`scenario`] reads a file and turns names into ids, [`workload`]
 //! says who asks for what and when, the [`engine`]'s calendar holds it, its handler asks
 //! [`placement`], [`capacity`] or [`service`] for a decision and changes the [`model`]'s cluster,
-//! [`metrics`] listens, [`explain`] tells why somebody waited, [`report`] writes.
+//! [`metrics`] listens, [`report`] writes.
+//!
+//! Around single runs: [`experiment`] makes many of them and asks [`statistics`] what they say, and
+//! [`explain`] runs one again to tell why somebody waited; [`bounds`] are what no placement could
+//! have undercut, [`study`] repeats what others have published.
 //!
 //! A module uses only modules above it in the list below; a test holds the code to that.
 //!

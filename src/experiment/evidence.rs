@@ -325,6 +325,15 @@ mod tests {
         }
     }
 
+    /// A standard that is looked at once, after twenty runs, whatever the looks before it say: the
+    /// error is that of one look.
+    fn one_look(target: &str) -> Standard {
+        let mut once = standard(&[target], 20);
+        let looks = once.looks().len() as f64;
+        once.confidence = Confidence::new(1.0 - 0.05 * looks).expect("a confidence");
+        once
+    }
+
     /// Runs that differ, with these values of one metric.
     fn runs(values: impl IntoIterator<Item = f64>) -> Vec<Run> {
         let values = values.into_iter().zip(0_u64..);
@@ -374,17 +383,45 @@ mod tests {
         );
     }
 
-    /// One look at five runs with mean 1 and standard error √(0.025 / 5) = 0.0707:
-    /// t(0.95, 4) = 2.132 puts the ends at 1 ∓ 0.1507.
+    /// One look at twenty runs with mean 1 and standard error √(0.4 / 19 / 20) = 0.03244, not skewed:
+    /// t(0.95, 19) = 1.7291 puts the ends at 1 ∓ 0.0561.
     #[test]
     fn a_mean_is_shown_by_its_one_sided_interval() {
+        let twenty = runs([0.8, 0.9, 1.0, 1.1, 1.2].into_iter().cycle().take(20));
+        let decision = |target: &str| one_look(target).judge(&twenty).decision;
+        assert_eq!(decision("wait.mean <= 1.057s"), Decision::Meets);
+        assert_eq!(decision("wait.mean <= 1.056s"), Decision::Open);
+        assert_eq!(decision("wait.mean <= 0.944s"), Decision::Open);
+        assert_eq!(decision("wait.mean <= 0.943s"), Decision::Fails);
+        assert_eq!(decision("wait.mean >= 0.943s"), Decision::Meets);
+    }
+
+    /// Five runs may show that a mean misses its limit, never that it meets it.
+    #[test]
+    fn few_runs_do_not_accept_a_mean() {
         let five = runs([0.8, 0.9, 1.0, 1.1, 1.2]);
         let decision = |target: &str| standard(&[target], 5).judge(&five).decision;
-        assert_eq!(decision("wait.mean <= 1.151s"), Decision::Meets);
-        assert_eq!(decision("wait.mean <= 1.150s"), Decision::Open);
-        assert_eq!(decision("wait.mean <= 0.850s"), Decision::Open);
+        assert_eq!(decision("wait.mean <= 9s"), Decision::Open);
+        assert_eq!(decision("wait.mean >= 0.1s"), Decision::Open);
         assert_eq!(decision("wait.mean <= 0.849s"), Decision::Fails);
-        assert_eq!(decision("wait.mean >= 0.849s"), Decision::Meets);
+    }
+
+    /// Hall's limits of nine zeros and a 10: mean 1, s = √10, γ = 8/3; against the formula by hand, the upper
+    /// limit lies further from the mean than the t limit and the lower one nearer.
+    #[test]
+    fn limits_of_skewed_numbers_reach_further_up() {
+        let mut values = vec![0.0; 9];
+        values.push(10.0);
+        let moments = Moments::of(values.iter().copied()).expect("ten numbers");
+        let half_width = moments.half_width(0.1).expect("ten numbers");
+        let limits = skewed_limits(&values, &moments, half_width).expect("they vary");
+        assert!((moments.half_width(0.1).expect("ten") - 1.833_113).abs() < 1e-5);
+        assert!(
+            limits.high > 1.0 + half_width && limits.low > 1.0 - half_width,
+            "{limits:?}"
+        );
+        // 3 / 0.84327 × (∛(1 − 0.84327 × (1.83311 + 0.14055)) − 1) = −6.66175, at a standard error of 1.
+        assert!((limits.high - 7.66175).abs() < 1e-4, "{limits:?}");
     }
 
     #[test]

@@ -236,15 +236,24 @@ mod tests {
     }
 
     #[test]
-    fn equal_differences_leave_no_doubt() {
+    fn equal_differences_leave_no_doubt_where_nothing_varies() {
         let of = |first: &[f64], second: &[f64]| {
             let it = compare(&[pair(first, second)], Confidence::USUAL)[0];
             (it.mean, it.half_width, it.p_value, it.variance_ratio)
         };
         let same = of(&[1.0, 2.0], &[1.0, 2.0]);
         assert_eq!(same, (0.0, Some(0.0), Some(1.0), None));
-        let apart = of(&[1.0, 2.0], &[2.0, 3.0]);
+        let apart = of(&[1.0, 1.0], &[2.0, 2.0]);
         assert_eq!(apart, (-1.0, Some(0.0), Some(0.0), None));
+        // By chance with probability 2^(1 − n): 1/2 after two runs, 1/128 after eight.
+        let by_chance = of(&[1.0, 2.0], &[2.0, 3.0]);
+        assert_eq!(by_chance, (-1.0, None, Some(0.5), None));
+        let eight: Vec<f64> = (0..8).map(f64::from).collect();
+        let more: Vec<f64> = (1..9).map(f64::from).collect();
+        assert_eq!(
+            of(&eight, &more),
+            (-1.0, Some(0.0), Some(1.0 / 128.0), None)
+        );
         assert_eq!(of(&[1.0], &[2.0]), (-1.0, None, None, None));
     }
 
