@@ -33,7 +33,7 @@ use crate::model::resources::Resources;
 /// Names of the resources that are looked at, in the order of every array of four here.
 pub const RESOURCES: [&str; 4] = ["CPU", "MEMORY", "GPU", "ENI"];
 
-fn parts(resources: &Resources) -> [u64; 4] {
+pub(crate) fn parts(resources: &Resources) -> [u64; 4] {
     [
         resources.cpu,
         resources.memory,

@@ -62,6 +62,7 @@ use amend::Amendment;
 use berths::Berths;
 use calendar::Calendar;
 pub use calls::PendingCall;
+pub(crate) use calls::request;
 use event::{Event, Ref};
 use fargate::Fleet;
 use instances::Launching;

@@ -18,6 +18,7 @@ pub mod stranded;
 use std::collections::BTreeMap;
 
 use crate::bounds::Work;
+use crate::bounds::parts;
 use crate::engine::task::{Host, StopCode, StopReason, Task};
 use crate::engine::{Occurrence, PendingCall, Recorder, World};
 use crate::model::arena::{Arena, ClusterId, GroupId, Id, InstanceId, ProviderId, WorkloadId};
@@ -188,16 +189,6 @@ pub struct GroupMetrics {
     pub waits: Vec<u64>,
     /// (wait, run time) in microseconds of the tasks that ended.
     pub ended: Vec<(u64, u64)>,
-}
-
-fn parts(resources: &Resources) -> [u64; 4] {
-    [
-        resources.cpu,
-        resources.memory,
-        resources.gpus,
-        resources.enis,
-    ]
-    .map(u64::from)
 }
 
 /// Whether tasks of a template may run on container instances at all.

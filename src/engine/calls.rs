@@ -520,7 +520,7 @@ pub(super) fn task_key(call: &PendingCall) -> u64 {
 }
 
 /// What placement is asked for a task of a template under one of its launches.
-pub(super) fn request(world: &World, template: TemplateId, launch: u8) -> Request<'_> {
+pub(crate) fn request(world: &World, template: TemplateId, launch: u8) -> Request<'_> {
     let template = &world.templates[template];
     let rules = template.launches[usize::from(launch)].rules;
     Request {

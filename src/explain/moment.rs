@@ -2,8 +2,8 @@
 
 use super::Who;
 use super::cause::Cause;
-use super::tally::{is_able, is_on_instances, refusal, request};
-use crate::engine::World;
+use super::tally::{is_able, is_on_instances, refusal};
+use crate::engine::{World, request};
 use crate::model::arena::{ClusterId, InstanceId, JobKindId, TemplateId};
 use crate::model::instance::InstanceStatus;
 use crate::model::resources::Resources;

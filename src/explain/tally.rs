@@ -1,7 +1,7 @@
 //! Why the instances of a cluster do not take a task, kept up to date as they change.
 
 use super::cause::Cause;
-use crate::engine::World;
+use crate::engine::{World, request};
 use crate::model::arena::{Arena, ClusterId, Id, InstanceId, TemplateId};
 use crate::model::cluster::Cluster;
 use crate::model::instance::InstanceStatus;
@@ -32,18 +32,6 @@ pub(super) struct Tally {
     /// Refusals by reason: of those that could take it when empty, and of all.
     able: [u32; Reason::ALL.len()],
     all: [u32; Reason::ALL.len()],
-}
-
-/// The request of a template under one of its launches.
-pub(super) fn request(world: &World, template: TemplateId, launch: u8) -> Request<'_> {
-    let template = &world.templates[template];
-    let rules = template.launches[usize::from(launch)].rules;
-    Request {
-        rules_id: rules,
-        rules: &world.rules[rules],
-        demand: &template.demand,
-        group: template.group,
-    }
 }
 
 /// Whether an instance could take a task if nothing else were on it.

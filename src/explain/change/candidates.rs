@@ -2,8 +2,9 @@
 
 use super::{Amount, What};
 use crate::api::{FargateSizes, OperatingSystem, is_fargate_size};
+use crate::engine::request;
 use crate::explain::moment::{Asked, Moment};
-use crate::explain::tally::{is_able, refusal, request};
+use crate::explain::tally::{is_able, refusal};
 use crate::model::arena::ClusterId;
 use crate::model::instance::{Description, InstanceStatus};
 use crate::model::request::{Constraint, LaunchOn};
